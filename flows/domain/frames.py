@@ -1,0 +1,203 @@
+"""The frames: structs of numpy columns of equal length. Times are int64 microseconds UTC; prices and sizes scaled int64.
+
+An integer that is not known is `flows.domain.scale.UNKNOWN`; a float that is not known is NaN.
+"""
+
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.instrument import Instrument
+from flows.domain.interval import Interval
+from flows.domain.pair import Pair
+
+I64 = NDArray[np.int64]
+I32 = NDArray[np.int32]
+I8 = NDArray[np.int8]
+F64 = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+BUY, SELL, NO_SIDE = np.int8(1), np.int8(-1), np.int8(0)
+"""Side of the taker."""
+
+Frame = TypeVar("Frame", bound="_Columns")
+
+
+class _Columns:
+    """What every frame can do: know its length, be sliced and be filtered."""
+
+    __slots__ = ()
+
+    def __len__(self) -> int:
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, np.ndarray):
+                return len(value)
+        return 0
+
+    def take(self: Frame, rows: Any) -> Frame:
+        """The frame of some rows: a slice, a mask or an index array."""
+        columns = {
+            field.name: getattr(self, field.name)[rows]
+            for field in fields(self)  # type: ignore[arg-type]
+            if isinstance(getattr(self, field.name), np.ndarray)
+        }
+        return replace(self, **columns)  # type: ignore[type-var]
+
+
+@dataclass(frozen=True, slots=True)
+class Ticks(_Columns):
+    """Trades in arrival order; per symbol in id order.
+
+    Attributes:
+        instruments: the table that `symbol` points into; its order never changes within a run, new ones are added at its end.
+        trade_id: identity within the symbol: trade id, aggregate id, or position in the input where the input has none.
+        side: BUY, SELL or NO_SIDE of the taker.
+        late: the event time was below the watermark at arrival: kept, but in no bar.
+        first_id, last_id: raw trades inside an aggregate; None where each row is one trade.
+        event_time: when the exchange sent it; None where not recorded.
+        received: when it was received here; None where not recorded.
+        ids_known: False where `trade_id` is a position made up by the reader.
+    """
+
+    instruments: tuple[Instrument, ...]
+    symbol: I32
+    time: I64
+    trade_id: I64
+    price: I64
+    size: I64
+    side: I8
+    late: Bools
+    first_id: I64 | None = None
+    last_id: I64 | None = None
+    event_time: I64 | None = None
+    received: I64 | None = None
+    ids_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Bars(_Columns):
+    """OHLCV bars of one interval, in time order per symbol.
+
+    Attributes:
+        open, high, low, close: in price units (`price_decimals`).
+        volume, taker_buy_volume: in size units; quote_volume, taker_buy_quote_volume in `quote_decimals`. The taker columns are
+            UNKNOWN when the input has no side.
+        first_trade_id, last_trade_id: UNKNOWN when the bar has no trade or the input has no ids.
+        last_trade_time: time of the newest trade at or before the bar, so a bar without trades tells how old its close is.
+        late_count: trades that came too late for this symbol since the bar before.
+        complete: False for a forming bar, which a later one of the same open time replaces.
+    """
+
+    instruments: tuple[Instrument, ...]
+    interval: Interval
+    symbol: I32
+    open_time: I64
+    open: I64
+    high: I64
+    low: I64
+    close: I64
+    volume: I64
+    quote_volume: I64
+    trade_count: I64
+    taker_buy_volume: I64
+    taker_buy_quote_volume: I64
+    first_trade_id: I64
+    last_trade_id: I64
+    last_trade_time: I64
+    late_count: I64
+    complete: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class PairBars(_Columns):
+    """Both legs of a pair at the same open time.
+
+    Attributes:
+        y_close, x_close: prices as correctly rounded floats: the border to the statistics.
+        y_age_ms, x_age_ms: from the leg's last trade to the end of the bar.
+    """
+
+    pair: Pair
+    interval: Interval
+    open_time: I64
+    y_close: F64
+    x_close: F64
+    y_age_ms: I64
+    x_age_ms: I64
+    y_trade_count: I64
+    x_trade_count: I64
+    complete: Bools
+
+
+@dataclass(frozen=True, slots=True)
+class PairStats(_Columns):
+    """Rolling statistics of one pair, interval and model; NaN where not known. See `flows.stats` for the formulas.
+
+    Attributes:
+        n: consecutive bars in the fit window, at most the model's window.
+        warmup_left: bars still to come before every statistic of the model is there.
+        stale: 0 none, 1 y, 2 x, 3 both legs older than the limit; the statistics of such a bar are NaN.
+    """
+
+    pair: Pair
+    interval: Interval
+    model: str
+    open_time: I64
+    hedge_ratio: F64
+    hedge_ratio_se: F64
+    intercept: F64
+    r_squared: F64
+    spread: F64
+    spread_mean: F64
+    spread_std: F64
+    zscore: F64
+    zscore_one_step: F64
+    correlation: F64
+    n: I64
+    warmup_left: I64
+    y_age_ms: I64
+    x_age_ms: I64
+    y_trade_count: I64
+    x_trade_count: I64
+    stale: I8
+    complete: Bools
+
+
+STALE_NAMES: tuple[str | None, ...] = (None, "y", "x", "both")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects(_Columns):
+    """Rows that are no trades because they could not be read, with where and why. Object columns of str but for `line`.
+
+    Attributes:
+        source: file or stream name.
+        line: 1-based line, row or message number in that source.
+        time: microseconds at which it is filed: the newest event time before it, as the row's own time is not trusted.
+        reason: what was wanted and what was found.
+        text: the row itself, cut to 200 characters.
+    """
+
+    source: NDArray[np.object_]
+    line: I64
+    time: I64
+    reason: NDArray[np.object_]
+    text: NDArray[np.object_]
+
+
+def concatenated(frames: list[Frame]) -> Frame:
+    """The rows of several frames of one kind in order; the scalars are the last frame's.
+
+    Integer scales are not reconciled here: frames of one run whose instruments differ must be brought to one scale first.
+    """
+    if len(frames) == 1:
+        return frames[0]
+    last = frames[-1]
+    columns: dict[str, Any] = {}
+    for field in fields(last):  # type: ignore[arg-type]
+        if isinstance(getattr(last, field.name), np.ndarray):
+            columns[field.name] = np.concatenate([getattr(frame, field.name) for frame in frames])
+    return replace(last, **columns)  # type: ignore[type-var]

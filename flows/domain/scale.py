@@ -1,0 +1,32 @@
+"""From scaled integers to floats, once, at the border."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+UNKNOWN = np.int64(np.iinfo(np.int64).min)
+"""The integer that stands for "not known" in a scaled or time column; it becomes NaN or null at the border."""
+
+_EXACT = 1 << 53
+
+
+def to_float(scaled: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
+    """`scaled / 10**decimals`, correctly rounded; UNKNOWN becomes NaN.
+
+    Below 2**53 one float division rounds correctly; above it Python's integer division does. So the float is a function of the
+    decimal value alone and not of the scale it was held in.
+
+    >>> to_float(np.array([342498, UNKNOWN]), 2)
+    array([3424.98,     nan])
+    """
+    out = scaled / np.float64(10**decimals)
+    large = np.flatnonzero((scaled >= _EXACT) | (scaled <= -_EXACT))
+    for i in large:
+        out[i] = np.nan if scaled[i] == UNKNOWN else int(scaled[i]) / 10**decimals
+    return out
+
+
+def rescaled(scaled: NDArray[np.int64], by: int) -> NDArray[np.int64]:
+    """Integers of a scale finer by `by` decimals; UNKNOWN stays."""
+    if by == 0:
+        return scaled
+    return np.where(scaled == UNKNOWN, UNKNOWN, scaled * np.int64(10**by))

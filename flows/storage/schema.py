@@ -1,0 +1,119 @@
+"""The tables, declared once: QuestDB creates them from here, the Parquet files have the same columns."""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from flows.domain.interval import Interval
+
+
+class ColumnType(Enum):
+    """QuestDB column types in use. None of them but BOOLEAN lacks a null."""
+
+    TIMESTAMP = "TIMESTAMP"
+    SYMBOL = "SYMBOL"
+    DOUBLE = "DOUBLE"
+    LONG = "LONG"
+    VARCHAR = "VARCHAR"
+    BOOLEAN = "BOOLEAN"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table.
+
+    Attributes:
+        columns: name and type, the designated timestamp first.
+        keys: DEDUP UPSERT keys: a row sent again replaces itself.
+        partition, ttl: QuestDB's units; a dataset other than the main one gets no TTL.
+    """
+
+    name: str
+    columns: tuple[tuple[str, ColumnType], ...]
+    keys: tuple[str, ...]
+    partition: str
+    ttl: str | None
+
+    @property
+    def timestamp(self) -> str:
+        """The designated timestamp column."""
+        return self.columns[0][0]
+
+    def create_statement(self, dataset: str = "") -> str:
+        """SQL that creates the table for a dataset where it is missing."""
+        columns = ", ".join(f"{name} {type_.value}" for name, type_ in self.columns)
+        ttl = f" TTL {self.ttl}" if self.ttl and not dataset else ""
+        return (
+            f"CREATE TABLE IF NOT EXISTS {table_name(self.name, dataset)} ({columns}) TIMESTAMP({self.timestamp}) "
+            f"PARTITION BY {self.partition}{ttl} WAL DEDUP UPSERT KEYS({', '.join(self.keys)})"
+        )
+
+
+def table_name(name: str, dataset: str = "") -> str:
+    """The table's name in the database: datasets are told apart by a prefix.
+
+    >>> table_name("bars_1m", "q3"), table_name("bars_1m")
+    ('q3_bars_1m', 'bars_1m')
+    """
+    return f"{dataset}_{name}" if dataset else name
+
+
+def dataset_problem(name: str) -> str | None:
+    """Why `name` cannot name a dataset, or None: it becomes part of table names, so it is letters, digits and underscores."""
+    if name and not (name[0].isalpha() and name.isascii() and name.replace("_", "").isalnum() and name == name.lower()):
+        return f'dataset "{name}": expected lower-case letters, digits and underscores, a letter first'
+    return "dataset name longer than 40 characters" if len(name) > 40 else None
+
+
+_T, _S, _D, _L = ColumnType.TIMESTAMP, ColumnType.SYMBOL, ColumnType.DOUBLE, ColumnType.LONG
+_V, _B = ColumnType.VARCHAR, ColumnType.BOOLEAN
+
+BAR_COLUMNS = (
+    ("open_time", _T), ("symbol", _S), ("open", _D), ("high", _D), ("low", _D), ("close", _D), ("volume", _D),
+    ("quote_volume", _D), ("trade_count", _L), ("taker_buy_volume", _D), ("taker_buy_quote_volume", _D),
+    ("first_trade_id", _L), ("last_trade_id", _L), ("last_trade_time", _T), ("late_count", _L), ("complete", _B),
+)  # fmt: skip
+
+PAIR_STATS_COLUMNS = (
+    ("open_time", _T), ("pair", _S), ("model", _S), ("hedge_ratio", _D), ("hedge_ratio_se", _D), ("intercept", _D),
+    ("r_squared", _D), ("spread", _D), ("spread_mean", _D), ("spread_std", _D), ("zscore", _D), ("zscore_one_step", _D),
+    ("correlation", _D), ("n", _L), ("warmup_left", _L), ("y_age_ms", _L), ("x_age_ms", _L), ("y_trade_count", _L),
+    ("x_trade_count", _L), ("stale", _S), ("complete", _B),
+)  # fmt: skip
+
+TRADES = Table(
+    "trades",
+    (("timestamp", _T), ("symbol", _S), ("trade_id", _L), ("price", _D), ("amount", _D), ("side", _S),
+     ("trade_count", _L), ("late", _B), ("received_at", _T)),
+    ("timestamp", "symbol", "trade_id"), "DAY", "7 DAYS",
+)  # fmt: skip
+
+REJECTS = Table(
+    "rejects",
+    (("timestamp", _T), ("source", _S), ("line", _L), ("reason", _V), ("text", _V)),
+    ("timestamp", "source", "line"), "MONTH", "12 MONTHS",
+)  # fmt: skip
+
+DATASETS = Table(
+    "datasets",
+    (("timestamp", _T), ("dataset", _S), ("origin", _S), ("pairs", _V), ("intervals", _V), ("models", _V), ("version", _S)),
+    ("timestamp", "dataset"), "YEAR", None,
+)  # fmt: skip
+"""What the root holds: one row per dataset, `timestamp` 1970-01-01 so that writing it again replaces it. `origin` is
+`live`, `simulated` or `replay`; `pairs`, `intervals` and `models` are JSON lists. The main dataset's name is ''."""
+
+_RETENTION = {Interval.S1: ("DAY", "7 DAYS"), Interval.M1: ("DAY", "90 DAYS"), Interval.M5: ("MONTH", "24 MONTHS")}
+
+
+def bars_table(interval: Interval) -> Table:
+    """Bars of one interval: retention differs, so each has a table of its own."""
+    return Table(f"bars_{interval}", BAR_COLUMNS, ("open_time", "symbol"), *_RETENTION[interval])
+
+
+def pair_stats_table(interval: Interval) -> Table:
+    """Pair statistics of one interval."""
+    return Table(f"pair_stats_{interval}", PAIR_STATS_COLUMNS, ("open_time", "pair", "model"), *_RETENTION[interval])
+
+
+def dataset_tables(intervals: tuple[Interval, ...] = tuple(Interval)) -> tuple[Table, ...]:
+    """The tables of one dataset. `DATASETS` is beside them, once per root, without a prefix."""
+    return (TRADES, *(bars_table(i) for i in intervals), *(pair_stats_table(i) for i in intervals), REJECTS)
