@@ -160,9 +160,16 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "models.price": ("log", "raw"),
 }
 _SECTIONS: dict[str, type[Any]] = {
-    field.name: field.type
-    for field in fields(Settings)
-    if field.name not in ("market", "models")  # type: ignore[misc]
+    "bars": BarSettings,
+    "join": JoinSettings,
+    "files": FileSettings,
+    "binance": BinanceSettings,
+    "simulator": SimulatorSettings,
+    "storage": StorageSettings,
+    "sinks": SinkSettings,
+    "flow": FlowSettings,
+    "dashboard": DashboardSettings,
+    "supervisor": SupervisorSettings,
 }
 
 
@@ -180,7 +187,8 @@ def load(path: str | Path | None = None, environment: Mapping[str, str] | None =
     """
     environment = os.environ if environment is None else environment
     default = config_dir() / "default.toml"
-    tree, origin = _read(default), {}
+    tree = _read(default)
+    origin: dict[str, str] = {}
     known = {section: set(keys) for section, keys in tree.items()}
     for source, overlay in _overlays(path, environment, known):
         _merge(tree, overlay, known, source, origin)

@@ -58,7 +58,7 @@ def table_name(name: str, dataset: str = "") -> str:
 
 
 def dataset_problem(name: str) -> str | None:
-    """Why `name` cannot name a dataset, or None: it becomes part of table names, so it is letters, digits and underscores."""
+    """Why `name` cannot name a dataset, or None. It becomes part of table names: letters, digits and underscores only."""
     if name and not (name[0].isalpha() and name.isascii() and name.replace("_", "").isalnum() and name == name.lower()):
         return f'dataset "{name}": expected lower-case letters, digits and underscores, a letter first'
     return "dataset name longer than 40 characters" if len(name) > 40 else None

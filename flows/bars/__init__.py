@@ -1,0 +1,1 @@
+"""Ticks to tumbling OHLCV bars, exactly as the exchange's own klines."""
