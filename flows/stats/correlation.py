@@ -1,0 +1,60 @@
+"""Correlation of the legs' log returns over one bar interval, never of levels.
+
+`corr = Sxy / sqrt(Sxx·Syy)` over the last c returns. NaN where either leg is flat. A low value at short intervals may be asynchronous
+trading rather than independence (Epps effect).
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from flows.domain.frames import F64, I64
+from flows.stats import moments
+
+_PERFECT = 1e-12
+
+
+def warmup(c: int) -> int:
+    """Consecutive prices that c returns need."""
+    return c + 1
+
+
+def reach(next_index: int, c: int) -> int:
+    """Index of the oldest bar needed: one price more than the oldest return."""
+    return moments.reach(next_index, c) - 1
+
+
+def return_correlation(index: I64, log_x: F64, log_y: F64, c: int, first: int = 0) -> F64:
+    """Rolling correlation of c returns for each row from `first` on, shape (rows - first,).
+
+    A run's first bar has no return: NaN there makes every window that reaches over the run's beginning NaN.
+    """
+    returns = np.empty((2, len(index)))
+    _returns(index, log_x, log_y, returns)
+    window = moments.block_moments(index, returns[0], returns[1], c, first)
+    out = np.empty(len(index) - first)
+    _correlation(window, out)
+    return out
+
+
+@njit(cache=True)
+def _returns(index: I64, log_x: F64, log_y: F64, out: F64) -> None:
+    for j in range(len(index)):
+        if j == 0 or index[j] != index[j - 1] + 1:
+            out[:, j] = math.nan
+        else:
+            out[0, j] = log_x[j] - log_x[j - 1]
+            out[1, j] = log_y[j] - log_y[j - 1]
+
+
+@njit(cache=True)
+def _correlation(window: F64, out: F64) -> None:
+    for j in range(len(out)):
+        sxx, syy, sxy = window[4, j], window[5, j], window[6, j]
+        if not (sxx > 0.0 and syy > 0.0):
+            out[j] = math.nan
+        elif 1.0 - sxy * sxy / (sxx * syy) < _PERFECT:
+            out[j] = math.copysign(1.0, sxy)
+        else:
+            out[j] = sxy / math.sqrt(sxx * syy)

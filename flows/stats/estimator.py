@@ -1,0 +1,58 @@
+"""What a hedge-ratio method has to be, so that adding one is a file of its own and a line in `methods`."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from flows.domain.frames import F64, I64
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+
+FIT_COLUMNS = (
+    "hedge_ratio", "hedge_ratio_se", "intercept", "r_squared",
+    "spread", "spread_mean", "spread_std", "zscore", "zscore_one_step",
+)  # fmt: skip
+"""Columns of `PairStats` that an estimator computes, in the order of the rows of its result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """Two price series with the bars that came before.
+
+    Attributes:
+        index: absolute bar index `open_time // interval`, strictly increasing, shape (rows,). A step larger than 1 is a gap, after
+            which every window starts anew.
+        y, x: prices in the model's form (log or raw), NaN where the form does not exist, shape (rows,).
+        first: rows before it are history; the result is wanted from it on.
+    """
+
+    index: I64
+    y: F64
+    x: F64
+    first: int
+
+
+class Estimator(Protocol):
+    """One method for one pair and model; sees every bar once and in order.
+
+    A windowed method computes from the bars it is given and carries no state; one that works on a cadence or never forgets (a filter)
+    carries its last fit in `state` and asks only for the bars that its next step needs.
+    """
+
+    def __init__(self, model: Model, pair: Pair, state: Any = None) -> None: ...
+
+    @property
+    def warmup(self) -> int:
+        """Consecutive bars until every column is there."""
+        ...
+
+    def reach(self, next_index: int) -> int:
+        """Index of the oldest bar still needed when the next bar is `next_index`."""
+        ...
+
+    def estimate(self, legs: Legs) -> F64:
+        """Rows as in `FIT_COLUMNS`, shape (9, rows from `legs.first` on); NaN where not known."""
+        ...
+
+    def state(self) -> Any:
+        """What must be kept beside the recent bars: small and picklable, None where nothing is."""
+        ...

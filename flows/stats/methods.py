@@ -1,0 +1,24 @@
+"""The hedge-ratio methods by the name they have in the settings: adding one is its file and one line here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+from flows.stats.estimator import Estimator
+from flows.stats.ols import Ols
+
+METHODS: Mapping[str, type[Estimator]] = {
+    "ols": Ols,
+}
+
+
+def estimator(model: Model, pair: Pair, state: Any = None) -> Estimator:
+    """The estimator of a model, continued from `state`.
+
+    Raises:
+        ValueError: the model names no method known here.
+    """
+    if model.method not in METHODS:
+        raise ValueError(f'model "{model.name}": method must be one of {", ".join(METHODS)}, was "{model.method}"')
+    return METHODS[model.method](model, pair, state)
