@@ -90,6 +90,7 @@ class ManagedServer:
             raise StorageError(f"{self.root} is in use by {error.holder}: stop that QuestDB first") from error
         try:
             self._check_ports()
+            self._say(f"starting QuestDB on {self.host}:{self._ports['http_port']}")
             self._child = ChildProcess(
                 self._argv(jar),
                 self._environment(),

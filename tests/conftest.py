@@ -1,0 +1,82 @@
+"""What several test folders need: the recorded data, a running QuestDB, free ports, a browser."""
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import system_chromium
+
+from flows.storage.server import ManagedServer
+
+ROOT = Path(__file__).parent.parent
+
+# A developer's own settings must not change what is tested.
+for _name in [name for name in os.environ if (name.startswith("PAIRS_") and "__" in name) or name == "QDB_CLIENT_CONF"]:
+    del os.environ[_name]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of recorded data and its oracles. Without it the tests that need it are skipped, but never on CI."""
+    data = ROOT.parent / "shared" / "data"
+    if not data.is_dir():
+        reason = f"no recorded data at {data}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return data
+
+
+def take_free_ports(count: int) -> list[int]:
+    """Different ports that nobody listens on now."""
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+@pytest.fixture(scope="session")
+def free_ports() -> Callable[[int], list[int]]:
+    """`free_ports(n)`: n different ports that nobody listens on now."""
+    return take_free_ports
+
+
+@pytest.fixture(scope="session")
+def questdb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedServer]:
+    """A real server on free ports with a root of its own. Each test takes a dataset of its own in it."""
+    http_port, pg_port, health_port = take_free_ports(3)
+    with ManagedServer(
+        tmp_path_factory.mktemp("questdb"), http_port=http_port, pg_port=pg_port, health_port=health_port
+    ) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[str, Any]:
+    """Chromium without a window, and without the requests it makes for itself in the background."""
+    args = [
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-domain-reliability",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-pings",
+        "--metrics-recording-only",
+        "--disable-features=OptimizationHints,MediaRouter,Translate,AutofillServerCommunication,CertificateTransparencyComponentUpdater",
+    ]
+    if os.geteuid() == 0:
+        args.append("--no-sandbox")  # Chromium refuses to start as root with it
+    found = system_chromium()
+    return {**browser_type_launch_args, **({"executable_path": found} if found else {}), "headless": True, "args": args}
+
+
+@pytest.fixture(scope="session")
+def browser_context_args(browser_context_args: dict[str, Any]) -> dict[str, Any]:
+    """A desktop window in a time zone that is not UTC, so that a page that confuses the two shows it."""
+    return {**browser_context_args, "viewport": {"width": 1600, "height": 900}, "timezone_id": "America/New_York"}
