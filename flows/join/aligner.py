@@ -75,14 +75,14 @@ class Aligner:
         decided = min(y.closed_until, x.closed_until)
         rows_y, rows_x = _matches(y.open_time, x.open_time)
         paired = self._frame(y.take(rows_y), x.take(rows_x), complete=True)
-        old_y, old_x = np.searchsorted(y.open_time, decided), np.searchsorted(x.open_time, decided)
-        over_y, over_x = max(len(y) - old_y - self._limit, 0), max(len(x) - old_x - self._limit, 0)
+        old_y, old_x = int(np.searchsorted(y.open_time, decided)), int(np.searchsorted(x.open_time, decided))
+        over_y, over_x = (max(len(leg) - old - self._limit, 0) for leg, old in ((y, old_y), (x, old_x)))
         before = self._state.dropped
         dropped = Dropped(
-            before.y_alone + int(old_y) - len(paired),
-            before.x_alone + int(old_x) - len(paired),
-            before.y_overflow + int(over_y),
-            before.x_overflow + int(over_x),
+            before.y_alone + old_y - len(paired),
+            before.x_alone + old_x - len(paired),
+            before.y_overflow + over_y,
+            before.x_overflow + over_x,
         )
         self._state = AlignerState(_kept(y, old_y + over_y), _kept(x, old_x + over_x), dropped)
         return Chunk(self.watermark, paired)
@@ -140,8 +140,7 @@ def _kept(bars: LegBars, rows: int) -> LegBars:
     """What still waits, copied so that it does not keep the whole chunk in memory."""
     if rows >= len(bars):
         return replace(NO_BARS, closed_until=bars.closed_until)
-    columns = (bars.open_time, bars.close, bars.age_ms, bars.trade_count)
-    return LegBars(*(column[rows:].copy() for column in columns), bars.closed_until)
+    return bars.take(np.arange(rows, len(bars)))
 
 
 def _open(forming: LegBars, closed_until: int) -> LegBars:

@@ -6,7 +6,7 @@ from typing import TypeAlias
 import numpy as np
 
 from flows.domain.chunk import Chunk
-from flows.domain.frames import F64, I64, Bars
+from flows.domain.frames import F64, I64, Bars, Bools
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 from flows.domain.scale import UNKNOWN, to_float
@@ -34,7 +34,7 @@ class LegBars:
     def __len__(self) -> int:
         return len(self.open_time)
 
-    def take(self, rows: slice | I64 | np.ndarray) -> "LegBars":  # type: ignore[type-arg]
+    def take(self, rows: slice | I64 | Bools) -> "LegBars":
         """Some of the rows."""
         columns = (self.open_time[rows], self.close[rows], self.age_ms[rows], self.trade_count[rows])
         return LegBars(*columns, self.closed_until, self.complete)
