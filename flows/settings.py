@@ -8,6 +8,7 @@ import difflib
 import os
 import tomllib
 import typing
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -61,6 +62,12 @@ class BinanceSettings:
     queue_limit: int
     max_message_bytes: int
 
+    @property
+    def origin(self) -> str:
+        """`live` if the stream is Binance's own, else `simulated`: what the data is labelled with and stored under."""
+        host = urllib.parse.urlsplit(self.stream_url).hostname or ""
+        return "live" if host == "binance.com" or host.endswith(".binance.com") else "simulated"
+
 
 @dataclass(frozen=True, slots=True)
 class SimulatorSettings:
@@ -83,6 +90,14 @@ class StorageSettings:
     max_heap_mb: int
     start_timeout_s: float
     external_pg: str
+
+    def database_root(self, origin: str) -> Path:
+        """Where the managed server of an origin keeps its tables."""
+        return Path(self.data_dir) / origin / "questdb"
+
+    def recovery_dir(self, origin: str) -> Path:
+        """Where the flow of an origin keeps its snapshots."""
+        return Path(self.data_dir) / origin / "recovery"
 
 
 @dataclass(frozen=True, slots=True)
