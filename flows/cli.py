@@ -1,0 +1,126 @@
+"""`pairs …`: each command is a thin form of a documented one."""
+
+import argparse
+import importlib.metadata
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from flows.errors import PairdeskError
+
+_TICK_S = 0.1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the exit code. An error that was raised on purpose is one line on standard error."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except PairdeskError as error:
+        sys.stderr.write(f"pairs: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pairs", description="Real-time pairs analytics on Binance USD-M futures.")
+    parser.add_argument("--version", action="version", version=f"pairdesk {importlib.metadata.version('pairdesk')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    up = commands.add_parser("up", help="run the whole stack: QuestDB, flow, page, where needed the simulated exchange")
+    up.add_argument("--source", choices=("auto", "binance", "simulated"), default="auto", help="default: %(default)s")
+    up.add_argument("--config", metavar="FILE", help="settings file; default: the shipped one of the source")
+    up.set_defaults(command=_up)
+
+    db = commands.add_parser("db", help="run the managed QuestDB alone")
+    db.add_argument(
+        "--origin", choices=("live", "simulated", "replay"), default="live", help="whose data; default: %(default)s"
+    )
+    db.add_argument("--config", metavar="FILE", help="settings file")
+    db.set_defaults(command=_db)
+
+    replay = commands.add_parser("replay", help="send files of ticks through the dataflow")
+    replay.add_argument(
+        "paths", metavar="PATH", nargs="+", type=Path, help="CSV, NDJSON, Parquet or capture; .gz and .zst too"
+    )
+    target = replay.add_mutually_exclusive_group()
+    target.add_argument("--dataset", metavar="NAME", help="store into QuestDB as this dataset")
+    target.add_argument("--out", metavar="DIR", type=Path, help="write Parquet files there; no database is used")
+    replay.add_argument("--config", metavar="FILE", help="settings file")
+    replay.add_argument(
+        "--pair", metavar="Y/X", action="append", help="instead of the settings' pairs; may be repeated"
+    )
+    replay.set_defaults(command=_replay)
+
+    simulate = commands.add_parser("simulate", help="run the simulated exchange alone", add_help=False)
+    simulate.add_argument("options", nargs=argparse.REMAINDER, help="options of python -m flows.simulator")
+    simulate.set_defaults(command=_simulate)
+    return parser
+
+
+def _up(options: argparse.Namespace) -> int:
+    from flows.supervisor.stack import up
+
+    up(options.source, options.config, _say)
+    return 0
+
+
+def _db(options: argparse.Namespace) -> int:
+    from flows.process.signals import stop_requests
+    from flows.settings import load
+    from flows.storage.server import ManagedServer
+
+    storage = load(options.config).storage
+    server = ManagedServer(
+        storage.database_root(options.origin),
+        storage.host,
+        storage.http_port,
+        storage.pg_port,
+        storage.health_port,
+        storage.max_heap_mb,
+        storage.start_timeout_s,
+        _say,
+    )
+    with stop_requests() as stopping, server:
+        _say(f"QuestDB console: {server.address.console_url}  (Ctrl-C stops it)")
+        while not stopping():
+            if end := server.ended():
+                raise end
+            time.sleep(_TICK_S)
+    return 0
+
+
+def _replay(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from flows.domain.pair import Pair
+    from flows.replay import replay
+    from flows.settings import load
+
+    settings = load(options.config)
+    if options.pair:
+        try:
+            pairs = tuple(dict.fromkeys(Pair.parse(text) for text in options.pair))
+        except ValueError as error:
+            raise PairdeskError(f"--pair: {error}") from error
+        settings = replace(settings, market=replace(settings.market, pairs=pairs))
+    replay(options.paths, settings, options.out, options.dataset)
+    return 0
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    from flows.simulator.__main__ import main as simulate
+
+    return simulate(options.options) or 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,252 @@
+"""What the whole stack consists of: QuestDB, the simulated exchange where it is needed, the flow, the page."""
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from flows.errors import PairdeskError, StorageError
+from flows.process.lock import FileLock, LockTakenError
+from flows.settings import Settings, config_dir, load
+from flows.storage.client import Address, address_of, connect, reader_of
+from flows.storage.jar import cache_dir, questdb_jar
+from flows.supervisor.loop import Child, Pauses, supervise
+
+SOURCES = ("auto", "binance", "simulated")
+_PING_TIMEOUT_S = 3.0
+_PROBE_TIMEOUT_S = 0.5
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+
+@dataclass(frozen=True)
+class Stack:
+    """Everything that is decided before the first process starts.
+
+    Attributes:
+        config: the settings file that the flow reads; its other settings come by environment.
+        simulated: the exchange is the simulated one, which the stack runs itself.
+    """
+
+    settings: Settings
+    config: Path
+    simulated: bool
+
+    @property
+    def origin(self) -> str:
+        """Label of the data, and the folder it is kept in."""
+        return self.settings.binance.origin
+
+    @property
+    def home(self) -> Path:
+        """The folder of this origin."""
+        return Path(self.settings.storage.data_dir) / self.origin
+
+    @property
+    def address(self) -> Address:
+        """The QuestDB server that the stack uses."""
+        storage = self.settings.storage
+        return address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg)
+
+
+def up(source: str, config: str | None, say: Callable[[str], None]) -> None:
+    """Run the whole stack until it is told to stop.
+
+    Raises:
+        PairdeskError: something stands in the way of the start: settings, a busy port, another start, no jar.
+    """
+    stack = plan(source, config, say)
+    data_dir = Path(stack.settings.storage.data_dir)
+    try:
+        lock = FileLock(data_dir / "pairs.lock")
+    except LockTakenError as error:
+        raise PairdeskError(
+            f"pairdesk already runs on {data_dir} ({error.holder}): stop it, or set storage.data_dir"
+        ) from error
+    try:
+        check_ports(stack)
+        if not stack.address.external:
+            questdb_jar(say)
+        prepare_recovery(stack)
+        say(f"pairdesk: {stack.origin.upper()} data in {stack.home}; Ctrl-C stops everything")
+        limits = stack.settings.supervisor
+        pauses = Pauses(limits.restart_min_s, limits.restart_max_s, limits.stop_timeout_s)
+        supervise(children(stack), stack.home / "logs", pauses, say)
+    finally:
+        lock.close()
+
+
+def plan(source: str, config: str | None, say: Callable[[str], None]) -> Stack:
+    """Decide between Binance and the simulated exchange, and read the settings.
+
+    Args:
+        source: `binance`, `simulated`, or `auto`: Binance if it answers a ping.
+        config: a settings file; None takes the shipped one of the source.
+    """
+    if source == "auto":
+        rest_url = load(config).binance.rest_url
+        reason = unreachable(f"{rest_url}/fapi/v1/ping")
+        source = "simulated" if reason else "binance"
+        if reason:
+            say(
+                f"{rest_url} cannot be reached ({reason}): running the simulated exchange, labelled SIMULATED everywhere"
+            )
+    simulated = source == "simulated"
+    path = Path(config) if config else config_dir() / f"{source}.toml"
+    settings = load(path)
+    binance = settings.binance
+    if simulated:
+        where = f"{settings.simulator.host}:{settings.simulator.port}"
+        binance = replace(binance, stream_url=f"ws://{where}", rest_url=f"http://{where}")
+    storage = replace(settings.storage, data_dir=str(Path(settings.storage.data_dir).absolute()))
+    return Stack(replace(settings, binance=binance, storage=storage), path.absolute(), simulated)
+
+
+def unreachable(url: str) -> str | None:
+    """Why `url` cannot be fetched within a short time; None if it can."""
+    try:
+        with urllib.request.urlopen(url, timeout=_PING_TIMEOUT_S):
+            return None
+    except urllib.error.HTTPError as error:
+        return f"HTTP {error.code}"
+    except (OSError, ValueError) as error:
+        return str(getattr(error, "reason", error)) or type(error).__name__
+
+
+def check_ports(stack: Stack) -> None:
+    """Raise for the first port that another program listens on, with the setting that changes it."""
+    settings = stack.settings
+    wanted = [("dashboard.port", settings.dashboard.host, settings.dashboard.port)]
+    if not stack.address.external:
+        storage = settings.storage
+        for key in ("http_port", "pg_port", "health_port"):
+            wanted.append((f"storage.{key}", storage.host, getattr(storage, key)))
+    if stack.simulated:
+        wanted.append(("simulator.port", settings.simulator.host, settings.simulator.port))
+    for key, host, port in wanted:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                variable = f"PAIRS_{key.upper().replace('.', '__')}"
+                raise PairdeskError(
+                    f"{host}:{port} cannot be used ({error.strerror}): stop what uses it, or set {key} ({variable}) to a free port"
+                ) from error
+
+
+def prepare_recovery(stack: Stack) -> None:
+    """Make the empty recovery store that Bytewax wants to find."""
+    directory = stack.settings.storage.recovery_dir(stack.origin)
+    if not stack.settings.flow.recovery or (directory.is_dir() and any(directory.iterdir())):
+        return
+    directory.mkdir(parents=True, exist_ok=True)
+    made = subprocess.run(
+        [sys.executable, "-m", "bytewax.recovery", str(directory), "1"],
+        env=environment(stack),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if made.returncode:
+        raise StorageError(
+            f"{directory}: no recovery store could be made: {(made.stderr.strip().splitlines() or ['?'])[-1]}"
+        )
+
+
+def environment(stack: Stack) -> dict[str, str]:
+    """The environment of every child: all scalar settings as variables, so that each sees what was decided here."""
+    variables = {
+        f"PAIRS_{section.name}__{key.name}".upper(): json.dumps(value)
+        for section in fields(stack.settings)
+        for values in [getattr(stack.settings, section.name)]
+        if section.name not in ("market", "models")
+        for key in fields(values)
+        for value in [getattr(values, key.name)]
+    }
+    market = {
+        "PAIRS_MARKET__PAIRS": json.dumps([str(pair) for pair in stack.settings.market.pairs]),
+        "PAIRS_MARKET__INTERVALS": json.dumps([str(interval) for interval in stack.settings.market.intervals]),
+    }
+    return {
+        "NUMBA_CACHE_DIR": str(cache_dir() / "numba"),
+        **os.environ,
+        **variables,
+        **market,
+        "OPENBLAS_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def children(stack: Stack) -> list[Child]:
+    """The processes in the order of their start."""
+    env = environment(stack)
+    exchange = [_exchange(stack, env)] if stack.simulated else []
+    database = [] if stack.address.external else [_questdb(stack, env)]
+    return [*database, *exchange, _flow(stack, env), _page(stack, env)]
+
+
+def _questdb(stack: Stack, env: dict[str, str]) -> Child:
+    root = stack.settings.storage.database_root(stack.origin)
+
+    def ready() -> bool:
+        try:
+            with connect(reader_of(stack.address, root)) as connection:
+                return connection.execute("SELECT 1").fetchone() is not None
+        except (StorageError, psycopg.Error):
+            return False
+
+    argv = [sys.executable, "-m", "flows.cli", "db", "--origin", stack.origin]
+    return Child("questdb", argv, env, ready, f"QuestDB console: {stack.address.console_url}")
+
+
+def _exchange(stack: Stack, env: dict[str, str]) -> Child:
+    simulator = stack.settings.simulator
+    options = [(f"--{key.name.replace('_', '-')}", str(getattr(simulator, key.name))) for key in fields(simulator)]
+    argv = [sys.executable, "-m", "flows.simulator", *(word for option in options for word in option)]
+    ping = f"http://{simulator.host}:{simulator.port}/fapi/v1/ping"
+    return Child(
+        "exchange", argv, env, lambda: _answers(ping), f"simulated exchange: {stack.settings.binance.stream_url}"
+    )
+
+
+def _flow(stack: Stack, env: dict[str, str]) -> Child:
+    flow = stack.settings.flow
+    recovery: list[Any] = []
+    if flow.recovery:
+        recovery = ["-r", stack.settings.storage.recovery_dir(stack.origin), "-s", flow.snapshot_s, "-b", 0]
+    argv = [sys.executable, "-m", "bytewax.run", f"flows.pairs:flow({str(stack.config)!r})", *map(str, recovery)]
+    return Child("flow", argv, env)
+
+
+def _page(stack: Stack, env: dict[str, str]) -> Child:
+    page = stack.settings.dashboard
+    # Found without an import: the flow side never imports the page.
+    spec = importlib.util.find_spec("dashboard")
+    if spec is None or spec.origin is None:
+        raise PairdeskError("the package dashboard is not installed")
+    hosts = dict.fromkeys((page.host, *(_LOOPBACK if page.host in (*_LOOPBACK, "0.0.0.0") else ())))
+    origins = [word for host in hosts for word in ("--allow-websocket-origin", f"{host}:{page.port}")]
+    argv = [
+        *(sys.executable, "-m", "panel", "serve", str(Path(spec.origin).with_name("app.py"))),
+        *("--address", page.host, "--port", str(page.port), "--liveness", *origins),
+    ]
+    url = f"http://{page.host}:{page.port}"
+    return Child("page", argv, env, lambda: _answers(f"{url}/liveness"), f"page: {url}/app")
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=_PROBE_TIMEOUT_S):
+            return True
+    except (OSError, ValueError):
+        return False
