@@ -1,5 +1,7 @@
 """From scaled integers to floats, once, at the border."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +24,25 @@ def to_float(scaled: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
     large = np.flatnonzero((scaled >= _EXACT) | (scaled <= -_EXACT))
     for i in large:
         out[i] = np.nan if scaled[i] == UNKNOWN else int(scaled[i]) / 10**decimals
+    return out
+
+
+def to_float_by_symbol(
+    scaled: NDArray[np.int64], symbol: NDArray[np.int32], decimals: Sequence[int]
+) -> NDArray[np.float64]:
+    """`to_float` of a column whose scale is that of the row's symbol.
+
+    >>> to_float_by_symbol(np.array([15, 15]), np.array([0, 1], np.int32), [0, 1])
+    array([15. ,  1.5])
+    """
+    scales = sorted(set(decimals))
+    if len(scales) == 1:
+        return to_float(scaled, scales[0])
+    out = np.empty(len(scaled))
+    scale_of_row = np.array(decimals, np.int64)[symbol]
+    for scale in scales:
+        rows = np.flatnonzero(scale_of_row == scale)
+        out[rows] = to_float(scaled[rows], scale)
     return out
 
 

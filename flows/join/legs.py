@@ -9,7 +9,7 @@ from flows.domain.chunk import Chunk
 from flows.domain.frames import F64, I64, Bars, Bools
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
-from flows.domain.scale import UNKNOWN, to_float
+from flows.domain.scale import UNKNOWN, to_float_by_symbol
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,10 @@ class LegSplitter:
         if len(bars) and np.any(bars.complete != complete):
             raise ValueError(f"{bars.interval} bars: closed and forming bars in one chunk")
         bars = _grouped(bars)
-        closes, ages = _closes(bars), _ages_ms(bars, chunk.watermark, complete)
+        closes = to_float_by_symbol(
+            bars.close, bars.symbol, [instrument.price_decimals for instrument in bars.instruments]
+        )
+        ages = _ages_ms(bars, chunk.watermark, complete)
         ends = np.cumsum(np.bincount(bars.symbol, minlength=len(bars.instruments))).tolist()
         closed_until = (chunk.watermark - chunk.watermark % bars.interval.us).tolist()
         legs: dict[str, LegBars] = {}
@@ -133,19 +136,6 @@ def _grouped(bars: Bars) -> Bars:
     if np.any(bars.symbol[1:] < bars.symbol[:-1]):
         return bars.take(np.argsort(bars.symbol, kind="stable"))
     return bars
-
-
-def _closes(bars: Bars) -> F64:
-    """Close prices as floats; symbols of the same scale are converted together."""
-    decimals = np.array([instrument.price_decimals for instrument in bars.instruments], np.int64)
-    scales = np.unique(decimals).tolist()
-    if len(scales) == 1:
-        return to_float(bars.close, scales[0])
-    closes = np.empty(len(bars))
-    for scale in scales:
-        rows = np.flatnonzero(decimals[bars.symbol] == scale)
-        closes[rows] = to_float(bars.close[rows], scale)
-    return closes
 
 
 def _ages_ms(bars: Bars, watermark: I64, complete: bool) -> I64:
