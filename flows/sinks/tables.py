@@ -1,0 +1,128 @@
+"""Frames as rows of the tables in `flows.storage.schema`: the border where scaled integers become floats."""
+
+from functools import singledispatch
+from typing import TypeAlias
+
+import numpy as np
+
+from flows.domain.frames import (
+    BUY,
+    F64,
+    I32,
+    I64,
+    NO_SIDE,
+    STALE_NAMES,
+    Bars,
+    PairStats,
+    Rejects,
+    Ticks,
+)
+from flows.domain.instrument import Instrument
+from flows.domain.scale import UNKNOWN, to_float_by_symbol
+from flows.sinks.columns import Column, Labels, TableRows, clean_text
+from flows.storage.schema import PAIR_STATS_COLUMNS, REJECTS, TRADES, Table, bars_table, pair_stats_table
+
+Storable: TypeAlias = Ticks | Bars | PairStats | Rejects
+
+GROUPS = ("bars", "pair_stats", "rejects", "trades")
+"""Keys of the items that sinks take, sorted, as the engine orders partitions: rows of one table always go the same way."""
+
+_SIDES = ("buy", "sell")
+
+
+def table_of(frame: Storable) -> Table:
+    """The table that a frame's rows go to."""
+    if isinstance(frame, Bars):
+        return bars_table(frame.interval)
+    if isinstance(frame, PairStats):
+        return pair_stats_table(frame.interval)
+    return TRADES if isinstance(frame, Ticks) else REJECTS
+
+
+@singledispatch
+def table_rows(frame: Storable) -> TableRows:
+    """The rows of a frame, floats correctly rounded, UNKNOWN kept as null."""
+    raise TypeError(f"no table for {type(frame).__name__}")
+
+
+@table_rows.register
+def _(frame: Ticks) -> TableRows:
+    price, size, _ = _decimals(frame.instruments)
+    single = frame.first_id is None or frame.last_id is None
+    columns: dict[str, Column] = {
+        "timestamp": frame.time,
+        "symbol": _symbols(frame.instruments, frame.symbol),
+        "trade_id": frame.trade_id,
+        "price": to_float_by_symbol(frame.price, frame.symbol, price),
+        "amount": to_float_by_symbol(frame.size, frame.symbol, size),
+        "side": Labels(np.where(frame.side == NO_SIDE, -1, frame.side != BUY).astype(np.int32), _SIDES),
+        "trade_count": np.ones(len(frame), np.int64) if single else frame.last_id - frame.first_id + 1,  # type: ignore[operator]
+        "late": frame.late,
+        "received_at": np.full(len(frame), UNKNOWN) if frame.received is None else frame.received,
+    }
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: Bars) -> TableRows:
+    price, size, quote = _decimals(frame.instruments)
+
+    def floats(values: I64, decimals: list[int]) -> F64:
+        return to_float_by_symbol(values, frame.symbol, decimals)
+
+    columns: dict[str, Column] = {
+        "open_time": frame.open_time,
+        "symbol": _symbols(frame.instruments, frame.symbol),
+        "open": floats(frame.open, price),
+        "high": floats(frame.high, price),
+        "low": floats(frame.low, price),
+        "close": floats(frame.close, price),
+        "volume": floats(frame.volume, size),
+        "quote_volume": floats(frame.quote_volume, quote),
+        "trade_count": frame.trade_count,
+        "taker_buy_volume": floats(frame.taker_buy_volume, size),
+        "taker_buy_quote_volume": floats(frame.taker_buy_quote_volume, quote),
+        "first_trade_id": frame.first_trade_id,
+        "last_trade_id": frame.last_trade_id,
+        "last_trade_time": frame.last_trade_time,
+        "late_count": frame.late_count,
+        "complete": frame.complete,
+    }
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: PairStats) -> TableRows:
+    labels: dict[str, Column] = {
+        "pair": Labels.constant(str(frame.pair), len(frame)),
+        "model": Labels.constant(frame.model, len(frame)),
+        "stale": Labels((frame.stale - 1).astype(np.int32), tuple(str(name) for name in STALE_NAMES[1:])),
+    }
+    columns = {name: labels[name] if name in labels else getattr(frame, name) for name, _ in PAIR_STATS_COLUMNS}
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: Rejects) -> TableRows:
+    names, codes = np.unique(np.array([clean_text(text) for text in frame.source], dtype=object), return_inverse=True)
+    columns: dict[str, Column] = {
+        "timestamp": frame.time,
+        "source": Labels(codes.astype(np.int32), tuple(names.tolist())),
+        "line": frame.line,
+        "reason": np.array([clean_text(text) for text in frame.reason], dtype=object),
+        "text": np.array([clean_text(text) for text in frame.text], dtype=object),
+    }
+    return TableRows(table_of(frame), columns)
+
+
+def _symbols(instruments: tuple[Instrument, ...], symbol: I32) -> Labels:
+    return Labels(symbol, tuple(instrument.symbol for instrument in instruments))
+
+
+def _decimals(instruments: tuple[Instrument, ...]) -> tuple[list[int], list[int], list[int]]:
+    """Of price, size and quote volume, for each symbol."""
+    return (
+        [instrument.price_decimals for instrument in instruments],
+        [instrument.size_decimals for instrument in instruments],
+        [instrument.quote_decimals for instrument in instruments],
+    )
