@@ -1,0 +1,30 @@
+# Needs Python 3.11 or 3.12, make and the network. Options for the programs: make run ARGS="--source simulated".
+ARGS ?=
+BIN := .venv/bin
+export OPENBLAS_NUM_THREADS ?= 1
+export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
+
+.PHONY: run test bench check setup setup-dev
+.DEFAULT_GOAL := run
+
+run: setup
+	@exec $(BIN)/pairs up $(ARGS)
+
+test: setup-dev
+	@$(BIN)/python tests/chromium.py
+	@exec $(BIN)/python -m pytest $(ARGS)
+
+bench: setup-dev
+	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
+check: setup-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup:
+	@scripts/setup run
+
+setup-dev:
+	@scripts/setup dev
