@@ -84,7 +84,9 @@ def _heard(clock: I64, received: int, event: int, grace: int) -> None:
 
 
 @njit(cache=True)
-def apply(rows: I64, verdicts: NDArray[np.int8], filed: I64, clock: I64, legs: I64, grace: int, most_ahead: int) -> None:
+def apply(
+    rows: I64, verdicts: NDArray[np.int8], filed: I64, clock: I64, legs: I64, grace: int, most_ahead: int
+) -> None:
     """Judge each message and move clocks, ids and scales on.
 
     Args:

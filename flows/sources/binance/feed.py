@@ -115,7 +115,8 @@ class Feed:
     @property
     def watermark(self) -> I64:
         """Per instrument: no trade before this follows that is not late."""
-        return np.maximum(self._legs[:, step.LEG_TIME], self._clock[step.SILENCE])
+        watermark: I64 = np.maximum(self._legs[:, step.LEG_TIME], self._clock[step.SILENCE])
+        return watermark
 
     def state(self) -> FeedState:
         """A picklable snapshot: a feed made of it goes on as this one would."""

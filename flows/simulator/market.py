@@ -1,0 +1,225 @@
+"""The seeded market: a pure function of its parameters. It reads no clock; whoever asks says how late it is.
+
+    log x(t)   random walk
+    log y(t) = hedge_ratio · log x(t) + level + m(t)
+    m(t)       Ornstein-Uhlenbeck: half-life `half_life_s`, standard deviation `mispricing_bp` basis points
+
+Trades come in clusters (Poisson parents, exponential pauses within) at a rate that swells and ebbs. Buyers lift the offer, sellers hit
+the bid.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows.domain.pair import Pair
+from flows.simulator.listing import Listing, listing
+
+I64 = NDArray[np.int64]
+F64 = NDArray[np.float64]
+
+VOLATILITY = 0.5 / math.sqrt(365 * 86_400)
+"""Of the random walks, per square root of a second: 50 % a year."""
+_CLUSTER_SIZE, _CLUSTER_PAUSE_S = 3.0, 0.015
+_RATE_SWING, _RATE_HALF_LIFE_S = 0.5, 30.0
+_FILL_MEAN_QUOTE, _FILL_SPREAD = 300.0, 1.4
+_ANOTHER_FILL = 0.4
+_MAX_DELAY_MS = 8
+_STEPS = 100
+"""Prices move this often in a block, which is one second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trades:
+    """Aggregate trades in the order in which the exchange sends them.
+
+    Attributes:
+        symbol: index into `Market.listings`.
+        time_ms, event_ms: traded (never goes back) and sent (never goes back, at least `time_ms`).
+        aggregate_id, first_id, last_id: per symbol without holes.
+        price, size: scaled integers. maker: the buyer was the maker.
+        fills: sizes of the single trades of all aggregates, in order.
+    """
+
+    symbol: I64
+    time_ms: I64
+    event_ms: I64
+    aggregate_id: I64
+    first_id: I64
+    last_id: I64
+    price: I64
+    size: I64
+    maker: NDArray[np.bool_]
+    fills: I64
+
+    def __len__(self) -> int:
+        return len(self.symbol)
+
+
+class Market:
+    """Trades of the symbols of some pairs.
+
+    Walking through the pairs in order, a symbol that is first met as `y` is tied to its `x`; one that is first met as `x` walks freely.
+
+    Args:
+        pairs: 1 to 200 symbols in all.
+        seed: the same seed gives the same trades, times relative to `start_ms` and ids to `first_id`.
+        trades_per_s: aggregate trades per second on average, over all symbols.
+    """
+
+    def __init__(
+        self,
+        pairs: Sequence[Pair],
+        seed: int,
+        trades_per_s: float,
+        hedge_ratio: float,
+        half_life_s: float,
+        mispricing_bp: float,
+        start_ms: int = 0,
+        first_id: int = 1,
+    ) -> None:
+        self._draw = np.random.Generator(np.random.PCG64(seed))
+        self._tied_to: dict[int, int] = {}
+        index: dict[str, int] = {}
+        for pair in pairs:
+            x = index.setdefault(pair.x, len(index))
+            if pair.y not in index:
+                self._tied_to[len(index)] = x
+                index[pair.y] = len(index)
+        self.listings: tuple[Listing, ...] = tuple(map(listing, index))
+        count = len(index)
+        shares = np.array([each.share for each in self.listings])
+        self._shares = np.cumsum(shares / shares.sum())
+        self._rate, self._hedge_ratio = trades_per_s, hedge_ratio
+        self._decay = 0.5 ** (1 / (_STEPS * half_life_s))
+        self._deviation = mispricing_bp * 1e-4
+        logs = np.log([each.price for each in self.listings])
+        self._levels = np.array([logs[k] - hedge_ratio * logs[self._tied_to.get(k, k)] for k in range(count)])
+        self._walk = logs
+        self._mispricing = self._draw.normal(0.0, 1.0, count) * self._deviation
+        self._swing = 0.0
+        self._block, self._start_ms = 0, start_ms
+        self._next_aggregate = np.full(count, first_id, np.int64)
+        self._next_fill = np.full(count, first_id, np.int64)
+        self._last_event_ms = start_ms
+        self._carried = np.zeros((0, 3))
+        self._waiting = self._next_block()
+
+    def until(self, now_ms: int) -> Trades:
+        """The trades sent up to `now_ms` that were not handed out before."""
+        parts = []
+        while len(self._waiting) == 0 or self._waiting.event_ms[-1] <= now_ms:
+            if self._start_ms + self._block * 1000 > now_ms and len(self._waiting) == 0:
+                break
+            parts.append(self._waiting)
+            self._waiting = self._next_block()
+        due = int(np.searchsorted(self._waiting.event_ms, now_ms, "right"))
+        parts.append(_cut(self._waiting, 0, due))
+        self._waiting = _cut(self._waiting, due, len(self._waiting))
+        return _joined(parts)
+
+    def _next_block(self) -> Trades:
+        """One second of the market."""
+        logs = self._prices()
+        when, symbol, buys = self._arrivals()
+        count = len(when)
+        step = np.minimum((when * _STEPS).astype(np.int64), _STEPS - 1)
+        price = _quotes(self.listings, logs[symbol, step], symbol, buys)
+        many = self._draw.geometric(1.0 - _ANOTHER_FILL, count)
+        fills = self._sizes(np.repeat(symbol, many))
+        starts = np.cumsum(many) - many
+        size = np.add.reduceat(fills, starts) if count else np.zeros(0, np.int64)
+        time_ms = self._start_ms + self._block * 1000 + (when * 1000).astype(np.int64)
+        event_ms = time_ms + self._draw.integers(1, _MAX_DELAY_MS, count)
+        event_ms = np.maximum(np.maximum.accumulate(event_ms), self._last_event_ms) if count else event_ms
+        self._last_event_ms = int(event_ms[-1]) if count else self._last_event_ms
+        aggregate_id = _numbered(symbol, np.ones(count, np.int64), self._next_aggregate)
+        last_id = _numbered(symbol, many, self._next_fill) + many - 1
+        self._block += 1
+        return Trades(
+            symbol, time_ms, event_ms, aggregate_id, last_id - many + 1, last_id, price, size, ~buys, fills
+        )  # fmt: skip
+
+    def _prices(self) -> F64:
+        """Log prices at each step of the block, shape (symbols, steps)."""
+        count = len(self.listings)
+        walk = self._walk[:, None] + np.cumsum(
+            self._draw.normal(0.0, VOLATILITY / math.sqrt(_STEPS), (count, _STEPS)), axis=1
+        )
+        # m[k] = decay · m[k − 1] + shock, solved for the whole block.
+        shocks = self._draw.normal(0.0, self._deviation * math.sqrt(1.0 - self._decay**2), (count, _STEPS))
+        powers = self._decay ** np.arange(1, _STEPS + 1)
+        mispricing = powers * (self._mispricing[:, None] + np.cumsum(shocks / powers, axis=1))
+        logs = walk.copy()
+        for y, x in self._tied_to.items():  # an x stands before its y
+            logs[y] = self._hedge_ratio * logs[x] + self._levels[y] + mispricing[y]
+        self._walk, self._mispricing = walk[:, -1], mispricing[:, -1]
+        return logs
+
+    def _arrivals(self) -> tuple[F64, I64, NDArray[np.bool_]]:
+        """Second within the block, symbol and taker side of each trade, in time order."""
+        keep = 0.5 ** (1 / _RATE_HALF_LIFE_S)
+        self._swing = keep * self._swing + math.sqrt(1 - keep**2) * self._draw.normal()
+        rate = self._rate * math.exp(_RATE_SWING * self._swing - _RATE_SWING**2 / 2)
+        clusters = self._draw.poisson(rate / _CLUSTER_SIZE)
+        born = self._draw.random(clusters)
+        symbol = np.searchsorted(self._shares, self._draw.random(clusters), "right").clip(max=len(self.listings) - 1)
+        buys = self._draw.random(clusters) < 0.5
+        sizes = self._draw.geometric(1.0 / _CLUSTER_SIZE, clusters)
+        starts = np.cumsum(sizes) - sizes
+        pauses = self._draw.exponential(_CLUSTER_PAUSE_S, int(sizes.sum()))
+        pauses[starts] = 0.0
+        passed = np.cumsum(pauses)
+        when = np.repeat(born - passed[starts], sizes) + passed if clusters else pauses
+        found = np.column_stack([when, np.repeat(symbol, sizes), np.repeat(buys, sizes)])
+        found = np.concatenate([self._carried, found])
+        found = found[np.argsort(found[:, 0], kind="stable")]
+        inside = int(np.searchsorted(found[:, 0], 1.0))
+        self._carried = found[inside:] - np.array([1.0, 0.0, 0.0])
+        found = found[:inside]
+        return found[:, 0], found[:, 1].astype(np.int64), found[:, 2] > 0
+
+    def _sizes(self, symbol: I64) -> I64:
+        """Sizes of single fills on the lot grid: log-normal, so a few are very large."""
+        lots = np.array([_FILL_MEAN_QUOTE / each.price * 10**each.size_decimals for each in self.listings])
+        drawn = lots[symbol] * np.exp(self._draw.normal(-(_FILL_SPREAD**2) / 2, _FILL_SPREAD, len(symbol)))
+        lots_drawn: I64 = np.maximum(1, np.rint(drawn)).astype(np.int64)
+        return lots_drawn
+
+
+def _quotes(listings: tuple[Listing, ...], logs: F64, symbol: I64, buys: NDArray[np.bool_]) -> I64:
+    """Prices on the tick grid: a buyer pays the next tick above the fair price, a seller gets the one below."""
+    ticks = np.array([each.tick for each in listings])
+    scales = np.array([10.0**each.price_decimals / each.tick for each in listings])
+    fair = np.exp(logs) * scales[symbol]
+    quotes = np.where(buys, np.floor(fair) + 1, np.ceil(fair) - 1)
+    prices: I64 = np.maximum(quotes.astype(np.int64), 1) * ticks[symbol]
+    return prices
+
+
+def _numbered(symbol: I64, many: I64, following: I64) -> I64:
+    """First id of each row where row i takes `many[i]` ids of its symbol; `following` moves on."""
+    first = np.empty(len(symbol), np.int64)
+    for k in np.unique(symbol):
+        mine = symbol == k
+        ends = np.cumsum(many[mine])
+        first[mine] = following[k] + ends - many[mine]
+        following[k] += ends[-1]
+    return first
+
+
+def _cut(trades: Trades, start: int, stop: int) -> Trades:
+    many = trades.last_id - trades.first_id + 1
+    bounds = np.concatenate([[0], np.cumsum(many)])
+    columns = {field.name: getattr(trades, field.name)[start:stop] for field in fields(Trades)}
+    columns["fills"] = trades.fills[bounds[start] : bounds[stop]]
+    return Trades(**columns)
+
+
+def _joined(parts: list[Trades]) -> Trades:
+    return Trades(
+        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Trades)}
+    )
