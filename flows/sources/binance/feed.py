@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from flows.domain.chunk import BEGINNING, Chunk
 from flows.domain.frames import BUY, SELL, Rejects, Ticks
 from flows.domain.instrument import Instrument
+from flows.errors import FeedError
 from flows.sources.binance import clockwork as step
 from flows.sources.binance.columns import (
     AGGREGATE,
@@ -67,6 +68,9 @@ class Feed:
         max_ahead_us: how far ahead of the (lead-corrected) receive time a time may be.
         state: of a feed to go on with. Instruments that it lacks are added; scales become the finer of both.
         lead_us: receive clock − exchange clock where measured (`GET /fapi/v1/time`), for use until messages tell.
+
+    Raises:
+        FeedError: the state is of the other kind of stream.
     """
 
     def __init__(
@@ -96,6 +100,10 @@ class Feed:
             leg[step.LEG_SIZE_DECIMALS] = max(leg[step.LEG_SIZE_DECIMALS], instrument.size_decimals)
         self._refine()
         if stream is not None:
+            if self._clock[step.STREAM_KIND] not in (0, KINDS[stream]):
+                raise FeedError(
+                    f'the saved state is of another kind of stream than "{stream}": their ids cannot be continued'
+                )
             self._clock[step.STREAM_KIND] = KINDS[stream]
         if lead_us is not None:
             self._clock[[step.LEAD, step.LEAD_NOW, step.LEAD_BEFORE]] = lead_us, step.UNSET, step.UNSET
