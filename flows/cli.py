@@ -14,9 +14,14 @@ _TICK_S = 0.1
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the exit code. An error that was raised on purpose is one line on standard error."""
-    options = _parser().parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = options.command
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
+        if words[:1] == ["simulate"]:  # has a parser of its own
+            from flows.simulator.__main__ import main as simulate
+
+            return simulate(words[1:])
+        options = _parser().parse_args(words)
+        command: Callable[[argparse.Namespace], int] = options.command
         return command(options)
     except PairdeskError as error:
         sys.stderr.write(f"pairs: {error}\n")
@@ -55,9 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(command=_replay)
 
-    simulate = commands.add_parser("simulate", help="run the simulated exchange alone", add_help=False)
-    simulate.add_argument("options", nargs=argparse.REMAINDER, help="options of python -m flows.simulator")
-    simulate.set_defaults(command=_simulate)
+    commands.add_parser("simulate", help="run the simulated exchange alone; options: pairs simulate --help")
     return parser
 
 
@@ -109,12 +112,6 @@ def _replay(options: argparse.Namespace) -> int:
         settings = replace(settings, market=replace(settings.market, pairs=pairs))
     replay(options.paths, settings, options.out, options.dataset)
     return 0
-
-
-def _simulate(options: argparse.Namespace) -> int:
-    from flows.simulator.__main__ import main as simulate
-
-    return simulate(options.options) or 0
 
 
 def _say(line: str) -> None:

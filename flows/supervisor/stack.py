@@ -210,10 +210,8 @@ def _questdb(stack: Stack, env: dict[str, str]) -> Child:
 
 
 def _exchange(stack: Stack, env: dict[str, str]) -> Child:
-    simulator = stack.settings.simulator
-    options = [(f"--{key.name.replace('_', '-')}", str(getattr(simulator, key.name))) for key in fields(simulator)]
-    argv = [sys.executable, "-m", "flows.simulator", *(word for option in options for word in option)]
-    ping = f"http://{simulator.host}:{simulator.port}/fapi/v1/ping"
+    ping = f"{stack.settings.binance.rest_url}/fapi/v1/ping"
+    argv = [sys.executable, "-m", "flows.simulator"]
     return Child(
         "exchange", argv, env, lambda: _answers(ping), f"simulated exchange: {stack.settings.binance.stream_url}"
     )
