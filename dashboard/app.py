@@ -1,0 +1,23 @@
+"""Served by `panel serve dashboard/app.py`: run anew for every session, so it only joins what imported modules keep."""
+
+import sys
+from pathlib import Path
+
+import panel as pn
+
+if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path:  # served from a checkout that is not installed
+    sys.path.insert(0, root)
+
+from dashboard.hub import shared_hub  # noqa: E402
+from dashboard.workspace import build  # noqa: E402
+from flows.settings import load  # noqa: E402
+from flows.storage.client import address_of  # noqa: E402
+
+pn.extension()
+settings = load()
+storage = settings.storage
+address = address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg)
+origins = dict.fromkeys((settings.binance.origin, "live", "simulated", "replay"))
+roots = tuple(storage.database_root(origin).absolute() for origin in origins)
+with pn.state.curdoc.models.freeze():
+    build(shared_hub(address, roots, settings.dashboard.poll_ms / 1000), settings.dashboard.lookback_bars).servable()

@@ -1,0 +1,305 @@
+/* The charts in the browser: what is in view, whether it follows the newest bar, the crosshair read-out, the clock.
+
+   Runs once as the body of a CustomJS. `source` holds the whole look-back and is written by the server (patch, stream); everything
+   else here is drawn from it and never sent back. source.tags[0] says how to draw:
+   { key, y, x, step (ms per bar), scale, unit, entry, exit, down, replay, now (server's clock in ms) }. */
+
+const UP = "#26a69a", DOWN = "#ef5350", MAX_DRAWN = 400, LEGS = ["y", "x"], DASH = "–";
+const LINES = { spread: "spread", mean: "spread_mean", zscore: "zscore", correlation: "correlation", r_squared: "r_squared", hedge_ratio: "hedge_ratio" };
+
+const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
+const shown = (value, digits) => Number.isFinite(value) ? value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }) : DASH;
+const signed = (value, digits) => (value > 0 ? "+" : "") + shown(value, digits);
+const clockText = (ms) => new Date(ms).toISOString();
+const decimalsOf = (value) => Number.isFinite(value) ? (String(value).split(".")[1] || "").length : 0;
+
+class Desk {
+  constructor() {
+    this.following = true;
+    this.wanted = 180;        // visible bars asked for; Infinity for all; null after a zoom
+    this.width = 180;         // bars in view
+    this.hovered = null;      // ms under the pointer
+    this.key = null;
+    this.offset = -Infinity;  // server clock minus browser clock
+    this.drawn = null;        // window copied into view: [from, to, bars merged]
+    this.newData = true;
+    this.draws = 0;
+    const again = () => { this.newData = true; this.schedule(); };
+    source.connect(source.streaming, again);
+    source.connect(source.patching, again);
+    source.connect(source.properties.data.change, again);
+    source.connect(source.properties.tags.change, () => { this.meta(); again(); });
+    x_range.connect(x_range.change, () => { if (!this.moving) this.schedule(); });
+    for (const figure of Object.values(figures)) {
+      figure.on_event("panstart", () => { this.held = true; });
+      figure.on_event("panend", () => { this.held = false; this.judge(); });
+      figure.on_event("wheel", () => { this.held = true; clearTimeout(this.wheel); this.wheel = setTimeout(() => { this.held = false; this.judge(); }, 140); });
+      figure.on_event("doubletap", () => this.goLive());
+      figure.on_event("mousemove", (event) => this.hover(event.x));
+      figure.on_event("mouseleave", () => this.hover(null));
+    }
+    setInterval(() => this.tick(), 250);
+    this.meta();
+    this.schedule();
+  }
+
+  meta() {
+    this.m = source.tags[0] || {};
+    if (this.m.now) this.offset = Math.max(this.offset, this.m.now - Date.now());
+    if (this.m.key !== this.key) { this.key = this.m.key; this.following = true; this.width = this.wanted ?? 180; this.hovered = null; }
+    const { entry, exit } = this.m;
+    if (entry == null) return;
+    thresholds.short.location = entry;
+    thresholds.long.location = -entry;
+    zones.short.setv({ bottom: entry, visible: true });
+    zones.long.setv({ top: -entry, visible: true });
+    zones.exit.setv({ bottom: -exit, top: exit, visible: true });
+  }
+
+  schedule() {
+    if (this.frame) return;
+    this.frame = requestAnimationFrame(() => { this.frame = null; this.draw(); });
+  }
+
+  show(bars) { this.wanted = this.width = bars; this.goLive(); }
+
+  goLive() { this.following = true; if (this.wanted == null) this.wanted = this.width; this.newData = true; this.schedule(); }
+
+  /* After a drag or a zoom: still live if the newest bar is in view. */
+  judge() {
+    const t = source.data.time, newest = t[t.length - 1];
+    this.following = newest >= x_range.start && newest <= x_range.end;
+    if (this.following) { this.width = Math.max(5, Math.round((newest - x_range.start) / this.m.step)); }
+    this.wanted = null;
+    this.schedule();
+  }
+
+  draw() {
+    const t = source.data.time, n = t.length;
+    if (!this.m.step || !n) { this.clear(); return; }
+    const { step } = this.m, newest = t[n - 1];
+    if (this.following && !this.held) {
+      const bars = Math.min(this.width, Math.max(n, 30));
+      this.moving = true;
+      x_range.setv({ start: newest - bars * step, end: newest + Math.max(2, 0.03 * bars) * step });
+      this.moving = false;
+    }
+    const { start, end } = x_range, half = (end - start) / 2;
+    const merge = Math.max(1, Math.ceil((end - start) / step / MAX_DRAWN));
+    const [from, to, merged] = this.drawn || [0, 0, 0];
+    if (this.newData || merge !== merged || start < from || end > to) {
+      this.copy(lower(t, start - half), lower(t, end + half), merge);
+      this.drawn = [start - half, end + half, merge];
+      this.newData = false;
+    }
+    this.fit(start, end);
+    this.heads();
+    this.buttons();
+    this.draws += 1;
+  }
+
+  clear() {
+    if (view.data.time.length) { view.data = Object.fromEntries(Object.keys(view.data).map((k) => [k, []])); bands.data = { x: [], inner: [], outer: [] }; }
+    this.heads();
+    this.buttons();
+  }
+
+  /* Rows [i0, i1) of the source into the drawn one, `merge` bars to one: open first, high max, low min, volume sum, the rest last.
+     Groups are cut at absolute times, so that they stand still as bars arrive. A hole in time becomes a gap, not a bridge. */
+  copy(i0, i1, merge) {
+    const d = source.data, { step, scale } = this.m, length = step * merge, out = {};
+    for (const name of Object.keys(view.data)) out[name] = [];
+    const firstY = firstKnown(d.y_close, lower(d.time, x_range.start)), firstX = firstKnown(d.x_close, lower(d.time, x_range.start));
+    let before = null;
+    for (let i = i0; i < i1;) {
+      const group = Math.floor(d.time[i] / length);
+      let j = i + 1;
+      while (j < i1 && Math.floor(d.time[j] / length) === group) j++;
+      if (before !== null && d.time[i] - before > 1.5 * length) gap(out, before + length);
+      const at = merge === 1 ? d.time[i] : group * length + (length - step) / 2;
+      out.time.push(at);
+      out.width.push(0.72 * length);
+      for (const leg of LEGS) {
+        const bar = mergedBar(d, leg, i, j), up = bar.close >= bar.open, first = leg === "y" ? firstY : firstX;
+        for (const name of ["open", "high", "low", "close", "volume"]) out[`${leg}_${name}`].push(bar[name]);
+        out[`${leg}_top`].push(Math.max(bar.open, bar.close));
+        out[`${leg}_bottom`].push(Math.min(bar.open, bar.close));
+        out[`${leg}_colour`].push(up ? UP : DOWN);
+        out[`${leg}_norm`].push(100 * (bar.close / first - 1));
+      }
+      for (const [name, column] of Object.entries(LINES)) {
+        const value = d[column][j - 1];
+        out[name].push(name === "spread" || name === "mean" ? value * scale : value);
+      }
+      before = d.time[i];
+      i = j;
+    }
+    view.data = out;
+    this.copyBands(i0, i1, merge);
+  }
+
+  /* ±1 σ and ±entry σ around the mean as closed outlines, one per stretch without holes. */
+  copyBands(i0, i1, merge) {
+    const d = source.data, { scale, entry, step } = this.m, x = [], inner = [], outer = [];
+    const close = (stretch) => {
+      if (!stretch.length) return;
+      for (const side of [1, -1]) {
+        for (const i of side === 1 ? stretch : stretch.slice().reverse()) {
+          x.push(d.time[i]);
+          inner.push((d.spread_mean[i] + side * d.spread_std[i]) * scale);
+          outer.push((d.spread_mean[i] + side * entry * d.spread_std[i]) * scale);
+        }
+      }
+      x.push(NaN); inner.push(NaN); outer.push(NaN);
+    };
+    let stretch = [], before = null;
+    for (let i = i1 - 1 - merge * Math.floor((i1 - 1 - i0) / merge); i < i1; i += merge) {
+      const known = Number.isFinite(d.spread_mean[i] + d.spread_std[i]);
+      if (!known || (before !== null && d.time[i] - before > 1.5 * step * merge)) { close(stretch); stretch = []; }
+      if (known) stretch.push(i);
+      before = d.time[i];
+    }
+    close(stretch);
+    bands.data = { x, inner, outer };
+  }
+
+  /* y ranges from what is in view. */
+  fit(start, end) {
+    const v = view.data, a = lower(v.time, start), b = lower(v.time, end), { entry } = this.m;
+    const over = (...names) => {
+      let low = Infinity, high = -Infinity;
+      for (const name of names) for (let i = a; i < b; i++) { const u = v[name][i]; if (u < low) low = u; if (u > high) high = u; }
+      return [low, high];
+    };
+    const set = (name, [low, high], foot = 0.06, head = 0.06, flat = 1) => {
+      if (!Number.isFinite(low + high)) { [low, high] = [0, 1]; }
+      const size = high - low || flat;
+      const wanted = { start: low - foot * size, end: high + head * size }, range = y_ranges[name];
+      if (range.start !== wanted.start || range.end !== wanted.end) range.setv(wanted);
+    };
+    for (const leg of LEGS) {
+      set(leg, over(`${leg}_low`, `${leg}_high`), 0.28, 0.05, 0.01);
+      const [, most] = over(`${leg}_volume`);
+      volumes[leg].setv({ start: 0, end: most > 0 ? 4.5 * most : 1 });
+      last[leg].location = lastKnown(source.data[`${leg}_close`]);
+    }
+    set("norm", over("y_norm", "x_norm"), 0.08, 0.08, 0.1);
+    let [low, high] = over("spread", "mean");
+    const inside = bands.data.x.map((x, i) => [x, bands.data.outer[i]]).filter(([x]) => x >= start && x <= end);
+    for (const [, u] of inside) { if (u < low) low = u; if (u > high) high = u; }
+    set("spread", [low, high]);
+    [low, high] = over("zscore");
+    set("zscore", [Math.min(low, -1.15 * entry), Math.max(high, 1.15 * entry)]);
+    set("correlation", over("correlation", "r_squared"), 0.1, 0.1, 0.1);
+    set("hedge", over("hedge_ratio"), 0.1, 0.1, 0.01);
+  }
+
+  hover(x) {
+    this.hovered = x;
+    cursor.location = x;
+    this.heads();
+  }
+
+  /* The read-out: the bar under the pointer, else the newest one. */
+  heads() {
+    const d = source.data, n = d.time.length, { y = "", x = "", scale = 1, unit = "", step = 1 } = this.m;
+    const hover = this.hovered !== null && n > 0;
+    const i = hover ? nearest(d.time, this.hovered, step) : n - 1;
+    const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
+    const value = (name) => (i >= 0 ? d[name][i] : NaN);
+    const head = (panel, name, body) => {
+      const time = hover && at ? `<span class="at">${at} UTC</span>` : "";
+      const text = `<div class="head${hover ? " hover" : ""}"><span class="name">${name}</span>${body}${time}</div>`;
+      if (heads[panel].text !== text) heads[panel].text = text;
+    };
+    for (const [leg, symbol] of [["y", y], ["x", x]]) {
+      const [o, h, l, c, v] = ["open", "high", "low", "close", "volume"].map((name) => value(`${leg}_${name}`));
+      const digits = Math.max(2, ...[o, h, l, c].map(decimalsOf)), kind = c >= o ? "up" : "down";
+      const price = (letter, u) => `<span>${letter} <span class="${kind}">${shown(u, digits)}</span></span>`;
+      head(leg, escaped(symbol), price("O", o) + price("H", h) + price("L", l) + price("C", c) +
+        `<span>Vol ${shown(v, 2)}</span><span class="${kind}">${signed(1e4 * (c / o - 1), 1)} bp</span>`);
+    }
+    const colour = (css, u) => `<span style="color:${css}">${u}</span>`;
+    const first = lower(d.time, x_range.start);
+    const norm = (leg) => signed(100 * (value(`${leg}_close`) / firstKnown(d[`${leg}_close`], first) - 1), 3);
+    head("norm", "Normalised %", `<span>${escaped(y)} ${colour("#f0883e", norm("y"))}</span><span>${escaped(x)} ${colour("#6cb6ff", norm("x"))}</span>`);
+    const places = unit === "bp" ? 2 : 4;
+    head("spread", `Spread, ${unit}`, colour("#c297ff", shown(value("spread") * scale, places)) +
+      `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span><span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>`);
+    head("zscore", "z-score, in-sample", `${colour("#f0f3f6", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>`);
+    head("correlation", "Correlation · R²", `<span>ρ ${colour("#56d4dd", shown(value("correlation"), 3))}</span><span>R² ${shown(value("r_squared"), 3)}</span>`);
+    head("hedge", "Hedge ratio β", `${colour("#e3b341", shown(value("hedge_ratio"), 4))}<span>± ${shown(value("hedge_ratio_se"), 4)}</span>`);
+  }
+
+  /* Header: follow state, age of the last closed bar, clock. Ticks on while the server is away. */
+  tick() {
+    const d = source.data, n = d.time.length, now = Date.now() + (Number.isFinite(this.offset) ? this.offset : 0);
+    let i = n - 1;
+    while (i >= 0 && d.y_closed[i] !== 1) i--;
+    const closed = i >= 0 ? d.time[i] + this.m.step : null;
+    const stamp = clockText(now);
+    const state = this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
+    const age = closed === null ? "" : this.m.replay ? `<span>last bar <b>${clockText(closed).slice(0, 19).replace("T", " ")}</b></span>`
+      : `<span>last bar <b>${span(Math.max(0, now - closed))}</b></span>`;
+    const text = `<div class="bar">${state}${age}<span>${stamp.slice(0, 10)} <b>${stamp.slice(11, 19)}</b> UTC</span></div>`;
+    if (clock.text !== text) clock.text = text;
+  }
+
+  buttons() {
+    const state = `${this.following}/${this.wanted}`;
+    if (state === this.pressed) return;
+    const root = Bokeh.index.find_one(controls)?.shadow_el;
+    if (!root?.querySelector("button.live")) return;
+    this.pressed = state;
+    for (const button of root.querySelectorAll("button[data-bars]")) {
+      const bars = button.dataset.bars === "all" ? Infinity : Number(button.dataset.bars);
+      button.setAttribute("aria-pressed", String(bars === this.wanted));
+    }
+    root.querySelector("button.live").classList.toggle("paused", !this.following);
+  }
+}
+
+const span = (ms) => ms < 60000 ? `${(ms / 1000).toFixed(1)} s` : ms < 3600000 ? `${Math.floor(ms / 60000)} m ${Math.floor(ms % 60000 / 1000)} s` : `${Math.floor(ms / 3600000)} h ${Math.floor(ms % 3600000 / 60000)} m`;
+
+/* First index whose value is not below x. */
+function lower(values, x) {
+  let a = 0, b = values.length;
+  while (a < b) { const m = (a + b) >> 1; if (values[m] < x) a = m + 1; else b = m; }
+  return a;
+}
+
+function nearest(times, x, step) {
+  const i = lower(times, x);
+  const best = i > 0 && (i === times.length || x - times[i - 1] < times[i] - x) ? i - 1 : i;
+  return Math.abs(times[best] - x) <= 2 * step || best === 0 || best === times.length - 1 ? best : -1;
+}
+
+function firstKnown(values, from) {
+  for (let i = from; i < values.length; i++) if (Number.isFinite(values[i])) return values[i];
+  return NaN;
+}
+
+function lastKnown(values) {
+  for (let i = values.length - 1; i >= 0; i--) if (Number.isFinite(values[i])) return values[i];
+  return null;
+}
+
+function gap(out, at) {
+  for (const name of Object.keys(out)) out[name].push(name === "time" ? at : name === "width" ? 0 : name.endsWith("colour") ? UP : NaN);
+}
+
+function mergedBar(d, leg, i, j) {
+  const bar = { open: NaN, high: -Infinity, low: Infinity, close: NaN, volume: 0 };
+  const [open, high, low, close, volume] = ["open", "high", "low", "close", "volume"].map((name) => d[`${leg}_${name}`]);
+  for (let k = i; k < j; k++) {
+    if (!Number.isFinite(close[k])) continue;
+    if (!Number.isFinite(bar.open)) bar.open = open[k];
+    bar.high = Math.max(bar.high, high[k]);
+    bar.low = Math.min(bar.low, low[k]);
+    bar.close = close[k];
+    bar.volume += volume[k];
+  }
+  return Number.isFinite(bar.close) ? bar : { open: NaN, high: NaN, low: NaN, close: NaN, volume: NaN };
+}
+
+window.pairsDesk = new Desk();

@@ -1,0 +1,90 @@
+"""One chart panel: a head line with the read-out, and a styled figure under it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.models import (
+    Column,
+    DatetimeTickFormatter,
+    Div,
+    InlineStyleSheet,
+    NumeralTickFormatter,
+    PanTool,
+    Range1d,
+    Span,
+    WheelZoomTool,
+)
+from bokeh.plotting import figure
+
+from dashboard import theme
+
+_TIMES = DatetimeTickFormatter(
+    milliseconds="%H:%M:%S", seconds="%H:%M:%S", minsec="%H:%M:%S", minutes="%H:%M", hourmin="%H:%M", hours="%H:%M", days="%m-%d"
+).properties_with_values(include_defaults=False)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure, its head line, its own y range, and the layout that holds both."""
+
+    name: str
+    figure: Any
+    head: Div
+    y_range: Range1d
+    layout: Column
+
+
+def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, times: bool = False, digits: str = "0[.]00") -> Panel:
+    """An empty panel.
+
+    Args:
+        weight: share of the column's height.
+        times: whether it is the lowest of its column and shows time labels.
+        digits: format of the y labels.
+    """
+    y_range = Range1d(0, 1, syncable=False)
+    fig = figure(
+        x_range=x_range, y_range=y_range, x_axis_type="datetime", y_axis_location="right", sizing_mode="stretch_both",
+        height=60, min_height=40, toolbar_location=None, tools="", output_backend="canvas", min_border_left=6, min_border_right=58, min_border_top=2,
+        min_border_bottom=4, name=name, lod_threshold=None, background_fill_color=theme.PANEL, border_fill_color=theme.PANEL,
+        border_fill_alpha=1.0, outline_line_color=theme.BORDER, outline_line_alpha=1.0,
+    )  # fmt: skip
+    pan, zoom = PanTool(dimensions="width"), WheelZoomTool(dimensions="width")
+    fig.add_tools(pan, zoom)
+    fig.toolbar.active_drag, fig.toolbar.active_scroll = pan, zoom
+    for axis in (fig.xaxis[0], fig.yaxis[0]):
+        axis.axis_line_color = None
+        axis.major_tick_line_color = None
+        axis.minor_tick_line_color = None
+        axis.major_label_text_color = theme.MUTED
+        axis.major_label_text_font = theme.FONT
+        axis.major_label_text_font_size = "10px"
+        axis.major_label_standoff = 4
+    fig.xaxis[0].visible = times
+    fig.xaxis[0].formatter = DatetimeTickFormatter(**_TIMES)
+    fig.xaxis[0].ticker.desired_num_ticks = 6
+    fig.yaxis[0].formatter = NumeralTickFormatter(format=digits)
+    fig.yaxis[0].ticker.desired_num_ticks = 5
+    fig.yaxis[0].ticker.num_minor_ticks = 0
+    fig.grid.grid_line_color = theme.GRID
+    fig.grid.grid_line_alpha = 1.0
+    fig.add_layout(cursor)
+    head = html(name=f"head-{name}")
+    layout = Column(
+        head, fig, sizing_mode="stretch_both", spacing=0,
+        styles={"flex": f"{weight} 1 0", "min-height": "0", "border": f"1px solid {theme.BORDER}", "border-radius": "4px",
+                "background": theme.PANEL, "overflow": "hidden"},
+    )  # fmt: skip
+    return Panel(name, fig, head, y_range, layout)
+
+
+def html(name: str, text: str = "", *, by_browser: bool = True, **styles: str) -> Div:
+    """A region of HTML that stretches over its width.
+
+    Args:
+        by_browser: its text is written in the browser and never sent back.
+    """
+    return Div(
+        text=text, name=name, sizing_mode="stretch_width", margin=0, syncable=not by_browser, styles=styles,
+        stylesheets=[InlineStyleSheet(css=theme.PANEL_CSS)],
+    )  # fmt: skip

@@ -1,0 +1,129 @@
+"""The charts of the workspace: candles of both legs and normalised closes; spread, z, correlation, hedge ratio."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from bokeh.models import BoxAnnotation, Column, ColumnDataSource, CustomJS, Range1d, Row, Span
+
+from dashboard import theme
+from dashboard.charts.panel import Panel, html, panel
+from dashboard.frame import Frame, columns
+
+_DESK_JS = (theme.ASSETS / "desk.js").read_text(encoding="utf-8")
+_CONTROLS = """<div class="label-text">Visible bars</div><div class="buttons" role="group" aria-label="Visible bars">
+<button data-bars="60" onclick="pairsDesk.show(60)">60</button><button data-bars="180" onclick="pairsDesk.show(180)">180</button>
+<button data-bars="600" onclick="pairsDesk.show(600)">600</button><button data-bars="all" onclick="pairsDesk.show(Infinity)">all</button>
+</div><button class="live" onclick="pairsDesk.goLive()">● Go live</button>"""
+_LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "norm")
+
+
+@dataclass(frozen=True)
+class Charts:
+    """What a session writes to, and the layout.
+
+    Attributes:
+        source: the whole look-back, drawn by nothing: the browser copies what is in view from it. Its `tags` hold one
+            dict that says how to draw it (`desk.js` names the keys).
+        notice: the card over the charts of statistics.
+        clock: time, age and follow state, written by the browser.
+        script: to be run once in the browser when the document is ready.
+    """
+
+    source: ColumnDataSource
+    notice: Any
+    clock: Any
+    controls: Any
+    layout: Row
+    rail: Any
+    script: CustomJS
+
+
+def charts() -> Charts:
+    """Empty charts."""
+    source = ColumnDataSource(data=columns(Frame()), name="rows", tags=[{}])
+    leg_columns = [f"{leg}_{name}" for leg in "yx" for name in _LEG_COLUMNS]
+    shown = ["time", *leg_columns, "spread", "mean", "zscore", "correlation", "r_squared", "hedge_ratio"]
+    view = ColumnDataSource(data={name: [] for name in shown}, name="view", syncable=False)
+    bands = ColumnDataSource(data={"x": [], "inner": [], "outer": []}, name="bands", syncable=False)
+    x_range = Range1d(0, 1, name="x", syncable=False)
+    cursor = Span(dimension="height", line_color=theme.MUTED, line_dash="dotted", line_width=1, syncable=False, level="overlay")
+    cursor.location = None
+
+    y, y_last, y_volume = _candles("y", x_range, cursor, view)
+    x, x_last, x_volume = _candles("x", x_range, cursor, view)
+    norm = panel("norm", x_range, cursor, 4, times=True, digits="0.00")
+    norm.figure.line("time", "y_norm", source=view, color=theme.LEG_Y, line_width=1.3)
+    norm.figure.line("time", "x_norm", source=view, color=theme.LEG_X, line_width=1.3)
+    norm.figure.add_layout(_level(0, theme.BORDER))
+
+    spread = panel("spread", x_range, cursor, 6)
+    spread.figure.patch("x", "outer", source=bands, fill_color=theme.SPREAD, fill_alpha=0.08, line_color=None)
+    spread.figure.patch("x", "inner", source=bands, fill_color=theme.SPREAD, fill_alpha=0.13, line_color=None)
+    spread.figure.line("time", "mean", source=view, color=theme.MUTED, line_dash="dashed")
+    spread.figure.line("time", "spread", source=view, color=theme.SPREAD, line_width=1.5)
+    zscore, thresholds, zones = _zscore(x_range, cursor, view)
+    correlation = panel("correlation", x_range, cursor, 4)
+    correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2)
+    correlation.figure.line("time", "correlation", source=view, color=theme.CORRELATION, line_width=1.5)
+    hedge = panel("hedge", x_range, cursor, 4, times=True, digits="0.000")
+    hedge.figure.line("time", "hedge_ratio", source=view, color=theme.AMBER, line_width=1.5)
+
+    notice = html("notice", by_browser=False, position="absolute", top="38%", left="0", width="100%", z_index="5", pointer_events="none")
+    rail = html("rail", by_browser=False, flex="0 0 236px", width="236px", overflow="auto", height="100%")
+    rail.sizing_mode, rail.width = "stretch_height", 236
+    clock, controls = html("clock"), html("controls", _CONTROLS, by_browser=False)
+    left, right = _column(y, x, norm), _column(spread, zscore, correlation, hedge)
+    right.children.append(notice)
+    layout = Row(  # the tags make the source part of the document, as no renderer does
+        left, right, rail, sizing_mode="stretch_both", spacing=6, margin=0, tags=[source],
+        styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "560px"},
+    )  # fmt: skip
+    panels = {p.name: p for p in (y, x, norm, spread, zscore, correlation, hedge)}
+    script = CustomJS(
+        args={
+            "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "clock": clock, "controls": controls,
+            "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
+            "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
+            "last": {"y": y_last, "x": x_last}, "thresholds": thresholds, "zones": zones,
+        },
+        code=_DESK_JS,
+    )  # fmt: skip
+    return Charts(source, notice, clock, controls, layout, rail, script)
+
+
+def _column(*panels: Panel) -> Column:
+    return Column(
+        *[p.layout for p in panels], sizing_mode="stretch_both", spacing=6,
+        styles={"flex": "1 1 0", "min-width": "0", "min-height": "0", "position": "relative"},
+    )  # fmt: skip
+
+
+def _level(at: float | None, colour: str, dash: str = "solid") -> Span:
+    return Span(location=at, dimension="width", line_color=colour, line_dash=dash, line_width=1, syncable=False)
+
+
+def _candles(leg: str, x_range: Range1d, cursor: Span, view: ColumnDataSource) -> tuple[Panel, Span, Range1d]:
+    made = panel(leg, x_range, cursor, 7, digits="0,0.00")
+    fig, volume, last = made.figure, Range1d(0, 1, syncable=False), _level(None, theme.MUTED, "dotted")
+    fig.extra_y_ranges = {"volume": volume}
+    colour = f"{leg}_colour"
+    fig.vbar("time", "width", f"{leg}_volume", source=view, fill_color=colour, fill_alpha=0.3, line_color=None, y_range_name="volume")
+    fig.segment("time", f"{leg}_low", "time", f"{leg}_high", source=view, line_color=colour)
+    fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=colour, line_color=colour, line_width=0.5)
+    view.data.update({"width": [], f"{leg}_top": [], f"{leg}_bottom": []})
+    fig.add_layout(last)
+    return made, last, volume
+
+
+def _zscore(x_range: Range1d, cursor: Span, view: ColumnDataSource) -> tuple[Panel, dict[str, Span], dict[str, BoxAnnotation]]:
+    made = panel("zscore", x_range, cursor, 7)
+    colours = {"short": theme.DOWN, "long": theme.UP, "exit": theme.MUTED}
+    zones = {
+        name: BoxAnnotation(fill_color=colour, fill_alpha=0.08 if name == "exit" else 0.13, line_color=None, visible=False, syncable=False)
+        for name, colour in colours.items()
+    }
+    thresholds = {"short": _level(None, theme.DOWN, "dashed"), "long": _level(None, theme.UP, "dashed")}
+    for mark in (*zones.values(), *thresholds.values(), _level(0, theme.BORDER)):
+        made.figure.add_layout(mark)
+    made.figure.line("time", "zscore", source=view, color=theme.ZSCORE, line_width=1.5)
+    return made, thresholds, zones

@@ -1,0 +1,200 @@
+"""SQL to columns. Every value in a query is a bound parameter; only table names checked by the schema are composed."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
+from flows.domain.frames import STALE_NAMES
+from flows.domain.interval import Interval
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+from flows.errors import StorageError
+from flows.storage.client import Address, connect, password_file, reader_of
+from flows.storage.schema import DATASETS, bars_table, pair_stats_table, table_name
+
+Connect = Callable[[], "psycopg.Connection[Any]"]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What one poller reads."""
+
+    dataset: str
+    pair: Pair
+    interval: Interval
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What a dataset holds, as the flow that writes it has said."""
+
+    dataset: str
+    origin: str
+    pairs: tuple[Pair, ...]
+    intervals: tuple[Interval, ...]
+    models: tuple[Model, ...]
+
+    def model(self, name: str) -> Model:
+        """The model of that name; one with default windows if the catalogue does not describe it."""
+        return next((m for m in self.models if m.name == name), Model(name))
+
+
+class MissingTableError(StorageError):
+    """The database is there, the table is not: nothing has been written yet."""
+
+
+def readers(address: Address, roots: Sequence[Path]) -> Callable[[], "Reader"]:
+    """What opens readers of a server as its read-only user.
+
+    Args:
+        roots: where the managed server may have left the password of that user, the likeliest first: which of them the server on
+            that port runs on is known only to the one that started it.
+    """
+
+    def connected() -> "psycopg.Connection[Any]":
+        known = [root for root in roots if password_file(root).is_file()]
+        refusals = []
+        for root in known or roots[:1]:
+            try:
+                return connect(reader_of(address, root))
+            except StorageError as error:
+                refusals.append(error)
+        raise refusals[0]
+
+    return lambda: Reader(connected)
+
+
+_BARS = sql.SQL(
+    "SELECT cast(open_time AS long), symbol, {fields}, complete FROM {table}"
+    " WHERE symbol IN (%s, %s) AND open_time >= %s LIMIT {limit}"
+)
+_STATS = sql.SQL(
+    "SELECT cast(open_time AS long), {fields}, complete FROM {table}"
+    " WHERE pair = %s AND model = %s AND open_time >= %s LIMIT {limit}"
+)
+_CATALOGUE = sql.SQL("SELECT origin, pairs, intervals, models FROM {table} WHERE dataset = %s")
+_BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
+_STALE_CODE = {name: float(code) for code, name in enumerate(STALE_NAMES)}
+
+
+class Reader:
+    """One connection, opened when first needed and again after any failure. Not for two threads at once."""
+
+    def __init__(self, connect: Connect) -> None:
+        self._connect = connect
+        self._connection: psycopg.Connection[Any] | None = None
+
+    def catalogue(self, dataset: str) -> Catalogue | None:
+        """What the dataset holds, or None while nobody has written it.
+
+        Raises:
+            StorageError: the database cannot be reached, or its answer makes no sense.
+        """
+        try:
+            found = self._query(_CATALOGUE.format(table=sql.Identifier(DATASETS.name)), (dataset,))
+        except MissingTableError:
+            return None
+        return parsed_catalogue(dataset, *found[-1]) if found else None
+
+    def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows:
+        """The newest `limit` times from `since_us` on, both legs and the statistics side by side.
+
+        Raises:
+            MissingTableError: a table of the dataset is not there.
+            StorageError: the database cannot be reached.
+        """
+        since = _BEGINNING if since_us is None else datetime.fromtimestamp(since_us / 1e6, UTC).replace(tzinfo=None)
+        bars, stats = bars_table(selection.interval).name, pair_stats_table(selection.interval).name
+        pair = selection.pair
+        bar_rows = self._query(
+            _composed(_BARS, BAR_FIELDS, bars, selection.dataset, 2 * limit), (pair.y, pair.x, since)
+        )
+        stats_rows = self._query(
+            _composed(_STATS, STATS_FIELDS, stats, selection.dataset, limit), (str(pair), selection.model, since)
+        )
+        return side_by_side(pair, bar_rows, stats_rows, limit)
+
+    def close(self) -> None:
+        """Close the connection; the next query opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _query(self, query: sql.Composed, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return self._connection.execute(query, parameters).fetchall()
+        except (psycopg.Error, OSError, StorageError) as error:
+            self.close()
+            text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            if "does not exist" in text:
+                raise MissingTableError(text) from error
+            raise StorageError(text) from error
+
+
+def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, limit: int) -> sql.Composed:
+    return query.format(
+        fields=sql.SQL(", ").join(sql.Identifier(name) for name in fields),
+        table=sql.Identifier(table_name(table, dataset)),
+        limit=sql.Literal(-limit),
+    )
+
+
+def side_by_side(
+    pair: Pair, bars: list[tuple[Any, ...]], stats: list[tuple[Any, ...]], limit: int
+) -> Rows:
+    """Bars of both legs and statistics as one table by open time, the newest `limit` times.
+
+    Args:
+        bars: (time µs, symbol, *BAR_FIELDS, complete). stats: (time µs, *STATS_FIELDS, complete).
+    """
+    times = np.unique(np.array([row[0] for row in bars] + [row[0] for row in stats], np.int64))
+    values = np.full((len(COLUMNS), len(times)), np.nan)
+    for leg, symbol in (("y", pair.y), ("x", pair.x)):
+        rows = [row for row in bars if row[1] == symbol]
+        _fill(values, times, rows, ROW_OF[f"{leg}_open"], 2, len(BAR_FIELDS), ROW_OF[f"{leg}_closed"])
+    coded = [(*row[:-2], _STALE_CODE[row[-2]], row[-1]) for row in stats]
+    _fill(values, times, coded, ROW_OF[STATS_FIELDS[0]], 1, len(STATS_FIELDS), ROW_OF["stats_closed"])
+    return Rows(times[-limit:], values[:, -limit:])
+
+
+def _fill(
+    values: Any, times: Any, rows: list[tuple[Any, ...]], row: int, first: int, count: int, closed: int
+) -> None:
+    """Write `count` fields of the query rows from field `first` on into `values[row:]`, at the columns of their times."""
+    if not rows:
+        return
+    at = np.searchsorted(times, np.array([r[0] for r in rows], np.int64))
+    table = np.array([r[first:] for r in rows], np.float64)  # None becomes NaN
+    values[row : row + count, at] = table[:, :count].T
+    values[closed, at] = table[:, count]
+
+
+def parsed_catalogue(dataset: str, origin: str, pairs: str, intervals: str, models: str) -> Catalogue:
+    """The row of table `datasets`. Models are JSON objects with the fields of `Model`, or bare names.
+
+    Raises:
+        StorageError: the row is not what the flow writes.
+    """
+    try:
+        if not all(json.loads(text) for text in (pairs, intervals, models)):
+            raise ValueError("an empty list")
+        return Catalogue(
+            dataset,
+            origin,
+            tuple(Pair.parse(text) for text in json.loads(pairs)),
+            tuple(Interval(text) for text in json.loads(intervals)),
+            tuple(Model(m) if isinstance(m, str) else Model(**m) for m in json.loads(models)),
+        )
+    except (ValueError, TypeError) as error:
+        raise StorageError(f'table datasets, dataset "{dataset}": cannot be read: {error}') from error

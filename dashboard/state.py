@@ -1,0 +1,214 @@
+"""The view-model: what a page shows and how the newest rows read. Knows neither Panel nor the browser."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from urllib.parse import quote
+
+import numpy as np
+import param
+
+from dashboard.data import Catalogue, Selection
+from dashboard.frame import Frame
+from flows.domain.frames import STALE_NAMES
+from flows.domain.interval import Interval
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+from flows.storage.schema import dataset_problem
+
+LOOKBACKS = (600, 1800, 5000)
+_ENTRY_BOUNDS, _EXIT_BOUNDS = (0.5, 5.0), (0.0, 2.0)
+
+
+class Desk(param.Parameterized):
+    """What one page looks at. Empty texts mean "not chosen yet": the catalogue's first is taken when it is known."""
+
+    dataset: str = param.String("")
+    pair: str = param.String("")
+    interval: str = param.String("")
+    model: str = param.String("")
+    lookback: int = param.Integer(600, bounds=(10, 100_000))
+    entry: float = param.Number(2.0, bounds=_ENTRY_BOUNDS)
+    exit: float = param.Number(0.5, bounds=_EXIT_BOUNDS)
+    catalogue: Catalogue | None = param.Parameter(None)
+    remarks: tuple[str, ...] = param.Parameter(())
+
+    @property
+    def selection(self) -> Selection | None:
+        """What to read, once the catalogue has confirmed it."""
+        if self.catalogue is None:
+            return None
+        return Selection(self.dataset, Pair.parse(self.pair), Interval(self.interval), self.model)
+
+    def adopt(self, catalogue: Catalogue) -> None:
+        """Take what the dataset has; what was chosen and is not there gives way to its first, and that is said."""
+        remarks = list(self.remarks)
+        chosen = {}
+        for name, texts in (
+            ("pair", [str(pair) for pair in catalogue.pairs]),
+            ("interval", [str(interval) for interval in catalogue.intervals]),
+            ("model", [model.name for model in catalogue.models]),
+        ):
+            wanted = getattr(self, name)
+            chosen[name] = wanted if wanted in texts else texts[0]
+            if wanted and wanted != chosen[name]:
+                remarks.append(f'no {name} "{wanted}" here: showing {chosen[name]}')
+        self.param.update(catalogue=catalogue, remarks=tuple(remarks), **chosen)
+
+    def read(self, query: Mapping[str, str]) -> None:
+        """Take the state from an address: each value by itself, a bad one is left out and said."""
+        remarks = list(self.remarks)
+        if problem := dataset_problem(query.get("dataset", "")):
+            remarks.append(problem)
+        else:
+            self.dataset = query.get("dataset", "")
+        self.pair, self.interval, self.model = (query.get(key, "") for key in ("pair", "tf", "model"))
+        for key, name, kind in (("n", "lookback", int), ("entry", "entry", float), ("exit", "exit", float)):
+            if key not in query:
+                continue
+            try:
+                setattr(self, name, kind(query[key]))
+            except ValueError:
+                low, high = self.param[name].bounds
+                remarks.append(f'address: {key} must be a number from {low:g} to {high:g}, was "{query[key]}"')
+        self.remarks = tuple(remarks)
+
+    def query(self) -> str:
+        """The address of this state, as `read` takes it."""
+        values = {
+            "dataset": self.dataset, "pair": self.pair, "tf": self.interval, "model": self.model,
+            "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
+        }  # fmt: skip
+        return "?" + "&".join(f"{key}={quote(value, safe='/')}" for key, value in values.items() if value)
+
+
+class Phase(Enum):
+    """Whether the statistics of the newest row can be read."""
+
+    EMPTY = "empty"
+    WARM_UP = "warm-up"
+    STALE = "stale"
+    READY = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One leg's newest bar. NaN where not known; `change` is a share over the look-back."""
+
+    symbol: str
+    price: float = math.nan
+    change: float = math.nan
+    age_ms: float = math.nan
+    decimals: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the newest rows say. Statistics are those of the newest row that has any; NaN where not known."""
+
+    y: Leg
+    x: Leg
+    model: Model
+    interval: Interval
+    bars: int = 0
+    open_time_us: int | None = None
+    closed: bool = False
+    last_close_us: int | None = None
+    zscore: float = math.nan
+    zscore_one_step: float = math.nan
+    spread: float = math.nan
+    spread_std: float = math.nan
+    hedge_ratio: float = math.nan
+    hedge_ratio_se: float = math.nan
+    r_squared: float = math.nan
+    correlation: float = math.nan
+    n: float = math.nan
+    warmup_left: float = math.nan
+    stale: str | None = None
+
+    @property
+    def phase(self) -> Phase:
+        if not self.bars or math.isnan(self.n):
+            return Phase.EMPTY
+        if self.stale:
+            return Phase.STALE
+        return Phase.WARM_UP if self.warmup_left > 0 else Phase.READY
+
+    @property
+    def wanted_bars(self) -> int:
+        """Bars the warm-up takes in all."""
+        return int(self.n + self.warmup_left)
+
+    @property
+    def spread_scale(self) -> float:
+        """From the spread as stored to what is shown: basis points of a log spread, price units of a raw one."""
+        return spread_scale(self.model)
+
+
+def spread_scale(model: Model) -> float:
+    """Basis points per unit of a log spread; a raw spread is a price difference and stays one."""
+    return 1e4 if model.price == "log" else 1.0
+
+
+def spread_unit(model: Model) -> str:
+    """The unit of the spread as shown."""
+    return "bp" if model.price == "log" else "price units"
+
+
+def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Reading:
+    """Read the newest rows of `frame`, which is the look-back."""
+    empty = Reading(Leg(pair.y), Leg(pair.x), model, interval)
+    if not len(frame):
+        return empty
+    closed = np.flatnonzero((frame["y_closed"] == 1) & (frame["x_closed"] == 1))
+    last_close = int(frame.times[closed[-1]]) + interval.us if len(closed) else None
+    with_stats = np.flatnonzero(~np.isnan(frame["n"]))
+    if not len(with_stats):
+        return Reading(
+            _leg(frame, "y", pair.y, -1), _leg(frame, "x", pair.x, -1), model, interval,
+            len(frame), int(frame.times[-1]), False, last_close,
+        )  # fmt: skip
+    at = int(with_stats[-1])
+
+    def now(column: str) -> float:
+        return float(frame[column][at])
+
+    return Reading(
+        _leg(frame, "y", pair.y, at), _leg(frame, "x", pair.x, at), model, interval,
+        len(frame), int(frame.times[-1]), now("stats_closed") == 1, last_close,
+        now("zscore"), now("zscore_one_step"), now("spread"), now("spread_std"), now("hedge_ratio"), now("hedge_ratio_se"),
+        now("r_squared"), now("correlation"), now("n"), now("warmup_left"), STALE_NAMES[int(now("stale"))],
+    )  # fmt: skip
+
+
+def _leg(frame: Frame, leg: str, symbol: str, at: int) -> Leg:
+    closes = frame[f"{leg}_close"]
+    known = closes[~np.isnan(closes)]
+    if not len(known):
+        return Leg(symbol)
+    decimals = max(len(f"{price:.8f}".rstrip("0").partition(".")[2]) for price in known[-50:])
+    return Leg(symbol, float(known[-1]), float(known[-1] / known[0] - 1), float(frame[f"{leg}_age_ms"][at]), decimals)
+
+
+class Signal(Enum):
+    """The word beside z."""
+
+    NONE = "–"
+    SHORT = "SHORT SPREAD"
+    LONG = "LONG SPREAD"
+    FLAT = "EXIT / FLAT"
+    HOLD = "HOLD"
+
+
+def signal(zscore: float, entry: float, exit_: float) -> Signal:
+    """What a z-score alone suggests, by the two thresholds.
+
+    >>> signal(2.3, entry=2.0, exit_=0.5)
+    <Signal.SHORT: 'SHORT SPREAD'>
+    """
+    if math.isnan(zscore):
+        return Signal.NONE
+    if abs(zscore) >= entry:
+        return Signal.SHORT if zscore > 0 else Signal.LONG
+    return Signal.FLAT if abs(zscore) <= exit_ else Signal.HOLD

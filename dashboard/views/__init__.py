@@ -1,0 +1,1 @@
+"""Pure functions from a reading to HTML strings, one file per region of the page."""

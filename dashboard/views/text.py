@@ -1,0 +1,48 @@
+"""Numbers and times as text. What is not known is an en dash, never a zero."""
+
+import math
+from datetime import UTC, datetime
+
+DASH = "–"
+
+
+def number(value: float, decimals: int, *, sign: bool = False, unit: str = "") -> str:
+    """A number with thousands separators.
+
+    >>> number(91583.94, 1), number(float("nan"), 2), number(0.42, 1, sign=True, unit=" bp")
+    ('91,583.9', '–', '+0.4 bp')
+    """
+    if not math.isfinite(value):
+        return DASH
+    return f"{value:{'+' if sign else ''},.{decimals}f}{unit}"
+
+
+def price(value: float, decimals: int) -> str:
+    """A price with at least two decimals."""
+    return number(value, max(2, decimals))
+
+
+def age(ms: float) -> str:
+    """How long ago, in the unit that reads best.
+
+    >>> age(740.0), age(92_000.0), age(float("nan"))
+    ('0.7 s', '1 m 32 s', '–')
+    """
+    if not math.isfinite(ms):
+        return DASH
+    seconds = ms / 1000
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} m {int(seconds % 60)} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60)} m"
+
+
+def utc(seconds: float) -> str:
+    """A wall-clock time of the day in UTC."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%H:%M:%S} UTC"
+
+
+def date_utc(us: int | None) -> str:
+    """Date and time in UTC of microseconds since the epoch."""
+    return DASH if us is None else f"{datetime.fromtimestamp(us / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC"

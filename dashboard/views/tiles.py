@@ -1,0 +1,70 @@
+"""The strip of key figures above the charts."""
+
+from html import escape
+
+from dashboard import theme
+from dashboard.state import Leg, Phase, Reading, Signal, signal, spread_unit
+from dashboard.views.text import age, number, price
+
+_SIGNAL_CLASS = {Signal.SHORT: "down", Signal.LONG: "up"}
+
+
+def tiles(now: Reading, entry: float, exit_: float) -> str:
+    """Eight tiles: both prices, z, spread, hedge ratio, R², correlation, freshness."""
+    word, model = signal(now.zscore, entry, exit_), now.model
+    off = _why_off(now)
+    unit, scale = spread_unit(model), now.spread_scale
+    places = 1 if unit == "bp" else 2
+    colour = _SIGNAL_CLASS.get(word, "")
+    one_step = f"<small> · one-step {number(now.zscore_one_step, 2)}</small>"
+    return "".join((
+        '<div class="tiles">',
+        _leg(now.y, theme.LEG_Y),
+        _leg(now.x, theme.LEG_X),
+        _tile("z", "z-score, in-sample", number(now.zscore, 2) + one_step, off or word.value, off, colour),
+        _tile("spread", f"Spread, {unit}", number(now.spread * scale, places), off or f"σ {number(now.spread_std * scale, 2)}", off),
+        _tile("hedge", f"Hedge ratio, {escape(model.method)} {model.price}", number(now.hedge_ratio, 4),
+              off or f"± {number(now.hedge_ratio_se, 4)}", off),
+        _tile("r2", "R²", number(now.r_squared, 3), off or f"fit of {number(now.n, 0)} bars", off),
+        _tile("correlation", "Correlation", number(now.correlation, 3), off or f"{model.correlation_window} returns", off),
+        _freshness(now),
+        "</div>",
+    ))  # fmt: skip
+
+
+def _why_off(now: Reading) -> str:
+    """Why the statistics cannot be read, or ''."""
+    if now.phase is Phase.STALE:
+        return f"stale: {silent_legs(now)} silent"
+    if now.phase is Phase.WARM_UP:
+        return f"warm-up {number(now.n, 0)}/{now.wanted_bars}"
+    return "no statistics yet" if now.phase is Phase.EMPTY else ""
+
+
+def silent_legs(now: Reading) -> str:
+    """The symbols whose last trade is too old."""
+    return {"y": now.y.symbol, "x": now.x.symbol, "both": f"{now.y.symbol} and {now.x.symbol}"}.get(now.stale or "", "")
+
+
+def _leg(leg: Leg, edge: str) -> str:
+    change = number(100 * leg.change, 2, sign=True, unit=" % over look-back")
+    side = "up" if leg.change > 0 else "down" if leg.change < 0 else ""
+    return (
+        f'<div class="tile" style="--edge:{edge}" data-tile="{escape(leg.symbol)}"><div class="label">{escape(leg.symbol)}</div>'
+        f'<div class="value">{price(leg.price, leg.decimals)}</div><div class="sub {side}">{change}</div></div>'
+    )
+
+
+def _freshness(now: Reading) -> str:
+    def silent(leg: str) -> str:
+        return "amber" if now.stale in (leg, "both") else ""
+
+    value = f'<span class="{silent("y")}">{age(now.y.age_ms)}</span> <small>·</small> <span class="{silent("x")}">{age(now.x.age_ms)}</span>'
+    return _tile("freshness", "Last trade before bar end", value, f"{escape(now.y.symbol)} · {escape(now.x.symbol)}")
+
+
+def _tile(key: str, label: str, value: str, sub: str, off: str = "", colour: str = "") -> str:
+    return (
+        f'<div class="tile{" off" if off else ""}" data-tile="{key}"><div class="label">{label}</div>'
+        f'<div class="value {"" if off else colour}">{value}</div><div class="sub" title="{escape(sub)}">{escape(sub)}</div></div>'
+    )

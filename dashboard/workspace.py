@@ -1,0 +1,201 @@
+"""One page: its view-model, its charts, and how a change in the hub reaches them.
+
+Everything is a closure or a method of imported code: the globals of a served script are gone when a session ends.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+from bokeh.models import Column, CustomJS, Row
+
+from dashboard import theme
+from dashboard.charts.panel import html
+from dashboard.charts.workspace import charts
+from dashboard.data import Catalogue
+from dashboard.frame import Frame, columns, plan
+from dashboard.hub import CatalogueWatch, Feed, Hub, Status
+from dashboard.state import LOOKBACKS, Desk, Reading, reading, spread_scale, spread_unit
+from dashboard.views.header import header
+from dashboard.views.notice import banner, notice, waiting
+from dashboard.views.rail import signal_card, window_table
+from dashboard.views.tiles import tiles
+
+_RELOAD_JS = "location.reload()"
+"""A reconnected browser gets a new session on the server, whose charts it does not show. The address keeps the state."""
+
+
+def build(hub: Hub, lookback: int = 600) -> Any:
+    """The template of a new session, served by Panel."""
+    desk = Desk(lookback=lookback)
+    desk.read({key: values[0].decode() for key, values in pn.state.session_args.items()})
+    session = Session(hub, desk, pn.state.curdoc)
+    pn.state.onload(lambda: session.document.add_next_tick_callback(session.start))
+    pn.state.on_session_destroyed(lambda _context: session.end())
+    return session.template
+
+
+class Session:
+    """A browser's page from its first paint to its end."""
+
+    def __init__(self, hub: Hub, desk: Desk, document: Any) -> None:
+        self.hub, self.desk, self.document = hub, desk, document
+        self.charts = charts()
+        self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
+        self._watch: CatalogueWatch | None = None
+        self._feed: Feed | None = None
+        self._endings: dict[str, Callable[[], None]] = {}
+        self._drawn = Frame()
+        self._meta: dict[str, object] = {}
+        self._scheduled = False
+        self._location = pn.state.location
+        document.js_on_event("document_ready", self.charts.script)
+        document.js_on_event("client_reconnected", CustomJS(code=_RELOAD_JS))
+        self.template = self._layout()
+        self.refresh()
+
+    def _layout(self) -> Any:
+        page = Column(
+            self.banner, self.tiles, self.charts.layout, sizing_mode="stretch_both", spacing=0, margin=0,
+            styles={"height": "calc(100vh - 41px)", "min-height": "640px", "min-width": "900px"},
+        )  # fmt: skip
+        self.header.styles = {"flex": "1 1 auto"}
+        self.charts.clock.styles = {"flex": "0 0 430px"}
+        top = Row(self.header, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=0)
+        template = theme.template("Pairs desk")
+        template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
+        template.sidebar.extend([*self._selectors(), pn.pane.Bokeh(self.charts.controls, sizing_mode="stretch_width", margin=(4, 10))])
+        template.main.append(pn.pane.Bokeh(page, sizing_mode="stretch_both", margin=0))
+        return template
+
+    def _selectors(self) -> list[Any]:
+        """The widgets of the side bar; they follow the view-model and write to it."""
+        made = {
+            "pair": pn.widgets.Select(label="Pair", sizing_mode="stretch_width"),
+            "interval": pn.widgets.RadioButtonGroup(label="Interval", sizing_mode="stretch_width", color="default"),
+            "model": pn.widgets.Select(label="Model", sizing_mode="stretch_width"),
+            "lookback": pn.widgets.Select(label="Look-back (bars)", sizing_mode="stretch_width"),
+        }
+
+        def show(*_events: object) -> None:
+            known = self.desk.catalogue
+            options: dict[str, list[Any]] = {
+                "pair": [str(pair) for pair in known.pairs] if known else [self.desk.pair],
+                "interval": [str(interval) for interval in known.intervals] if known else [self.desk.interval or "1s"],
+                "model": [model.name for model in known.models] if known else [self.desk.model],
+                "lookback": sorted({*LOOKBACKS, self.desk.lookback}),
+            }
+            for name, widget in made.items():
+                widget.param.update(options=options[name], value=getattr(self.desk, name) or options[name][0])
+
+        def take(name: str) -> Callable[[Any], None]:
+            def chosen(event: Any) -> None:
+                if self.desk.catalogue is not None and event.new != getattr(self.desk, name):
+                    self.desk.param.update(**{name: event.new, "remarks": ()})
+
+            return chosen
+
+        for name, widget in made.items():
+            widget.param.watch(take(name), "value")
+        show()
+        self.desk.param.watch(show, ["catalogue"])
+        self.desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
+        return list(made.values())
+
+    def start(self) -> None:
+        """Subscribe, once the page stands in the browser: rows streamed earlier would be lost or doubled there."""
+        self._watch = self.hub.watch(self.desk.dataset)
+        self._endings["watch"] = self._watch.subscribe(self._soon)
+        self.refresh()
+
+    def end(self) -> None:
+        """Unsubscribe from everything."""
+        for ending in self._endings.values():
+            ending()
+        self._endings.clear()
+        self._feed = self._watch = None
+
+    def _soon(self) -> None:
+        """Refresh under the document's lock; several changes before that make one refresh."""
+        if not self._scheduled:
+            self._scheduled = True
+            self.document.add_next_tick_callback(self.refresh)
+
+    def _select(self) -> None:
+        """Read another selection, from the next poll on."""
+        selection = self.desk.selection
+        if selection is None or self._watch is None:
+            return
+        if self._feed is None or self._feed.selection != selection:
+            ending = self._endings.pop("feed", None)
+            self._feed = self.hub.feed(selection)
+            self._endings["feed"] = self._feed.subscribe(self._soon)
+            if ending:
+                ending()
+        self._feed.need(self.desk.lookback)
+        self._drawn = Frame(generation=-1)
+        if self._location is not None:
+            self._location.search = self.desk.query()
+        self._soon()
+
+    def refresh(self) -> None:
+        """Bring the browser up to date with hub and view-model."""
+        self._scheduled = False
+        if self._watch is not None and self._watch.catalogue not in (None, self.desk.catalogue):
+            self.desk.adopt(self._watch.catalogue)  # type: ignore[arg-type]
+        if self._feed is None or self.desk.selection is None:
+            self._show_waiting()
+            return
+        status, frame = self._feed.status, self._feed.frame.tail(self.desk.lookback)
+        catalogue = self.desk.catalogue
+        assert catalogue is not None
+        selection = self.desk.selection
+        now = reading(frame, selection.pair, selection.interval, catalogue.model(selection.model))
+        self._tell(catalogue, now, status)
+        self._draw(frame)
+        self._write(catalogue, now, frame, status)
+
+    def _show_waiting(self) -> None:
+        status = self._watch.status if self._watch is not None else Status()
+        self.header.text = header(None, self.desk.dataset, status, 0)
+        self.banner.text = banner(status, None, self.desk.remarks)
+        away = status.down_since is not None
+        self.charts.notice.text = "" if away else waiting(self.desk.dataset, self._watch is not None and self._watch.asked)
+
+    def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
+        """Tell the browser how to draw, when that changes."""
+        model = catalogue.model(self.desk.model)
+        meta: dict[str, object] = {
+            "key": f"{self.desk.dataset} {self.desk.pair} {self.desk.interval} {self.desk.model}",
+            "y": now.y.symbol, "x": now.x.symbol, "step": now.interval.us / 1000, "scale": spread_scale(model),
+            "unit": spread_unit(model), "entry": self.desk.entry, "exit": self.desk.exit,
+            "down": status.down_since is not None, "replay": catalogue.origin == "replay",
+        }  # fmt: skip
+        if meta != self._meta:
+            self._meta = meta
+            self.charts.source.tags = [{**meta, "now": time.time() * 1000}]
+            self.charts.layout.styles = {**self.charts.layout.styles, "filter": "grayscale(0.75) brightness(0.8)" if meta["down"] else "none"}
+
+    def _draw(self, frame: Frame) -> None:
+        source = self.charts.source
+        if self._drawn.generation == -1 or not len(frame):
+            if len(frame) or len(source.data["time"]):
+                source.data = columns(frame)
+        else:
+            update = plan(self._drawn, frame)
+            if update.full is not None:
+                source.data = update.full
+            if update.patches:
+                source.patch(update.patches)
+            if update.stream:
+                source.stream(update.stream, rollover=self.desk.lookback)
+        self._drawn = frame
+
+    def _write(self, catalogue: Catalogue, now: Reading, frame: Frame, status: Status) -> None:
+        entry, exit_ = self.desk.entry, self.desk.exit
+        self.header.text = header(catalogue.origin, self.desk.dataset, status, len(frame))
+        self.banner.text = banner(status, now.last_close_us, self.desk.remarks)
+        self.tiles.text = tiles(now, entry, exit_)
+        self.charts.notice.text = "" if status.down_since is not None else notice(now, status.reason)
+        self.charts.rail.text = signal_card(now, entry, exit_) + window_table(frame, now)
