@@ -100,7 +100,6 @@ def _replay(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from flows.domain.pair import Pair
-    from flows.replay import replay
     from flows.settings import load
 
     settings = load(options.config)
@@ -110,7 +109,9 @@ def _replay(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise PairdeskError(f"--pair: {error}") from error
         settings = replace(settings, market=replace(settings.market, pairs=pairs))
-    replay(options.paths, settings, options.out, options.dataset)
+    from flows.replay import replay as send  # compiles the whole flow: only once the settings are good
+
+    send(options.paths, settings, options.out, options.dataset)
     return 0
 
 
