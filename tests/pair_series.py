@@ -1,0 +1,80 @@
+"""Series of pair bars for tests: made ones with everything that hurts, and frames around arrays."""
+
+import csv
+import gzip
+import math
+from pathlib import Path
+
+import numpy as np
+
+from flows.domain.frames import PairBars, PairStats
+from flows.domain.interval import Interval
+from flows.domain.pair import Pair
+
+PAIR = Pair("ETHUSDT", "BTCUSDT")
+FLOATS = (
+    "hedge_ratio", "hedge_ratio_se", "intercept", "r_squared", "spread", "spread_mean", "spread_std",
+    "zscore", "zscore_one_step", "correlation",
+)  # fmt: skip
+
+
+def logs(prices: np.ndarray) -> np.ndarray:
+    """Logarithms by the standard library."""
+    return np.array([math.log(p) for p in prices.tolist()])
+
+
+def recorded_closes(shared_data: Path) -> tuple[np.ndarray, np.ndarray]:
+    """A month of real one-minute closes: ETHUSDT and BTCUSDT, shape (43199,) each."""
+    closes: dict[str, list[float]] = {"ETHUSDT": [], "BTCUSDT": []}
+    with gzip.open(shared_data / "ohlcv" / "um_1m_BTCUSDT_ETHUSDT_20250504-0603.csv.gz", "rt") as file:
+        for row in csv.DictReader(file):
+            closes[row["symbol"]].append(float(row["close"]))
+    return np.array(closes["ETHUSDT"]), np.array(closes["BTCUSDT"])
+
+
+def hard_closes(rows: int, seed: int = 11) -> tuple[np.ndarray, np.ndarray]:
+    """Seconds of two legs: most unchanged, flat stretches of each leg and of both, a jump, and a print a thousand times too high."""
+    rng = np.random.default_rng(seed)
+    x = 60_000 * np.exp(np.cumsum(rng.normal(0, 1e-4, rows) * (rng.random(rows) < 0.58)))
+    y = 3_000 * np.exp(0.8 * np.log(x / 60_000) + np.cumsum(rng.normal(0, 5e-5, rows) * (rng.random(rows) < 0.41)))
+    part = rows // 8
+    x[part : part + part // 2] = x[part]
+    y[2 * part : 2 * part + part // 2] = y[2 * part]
+    x[3 * part : 3 * part + part // 2] = x[3 * part]
+    y[3 * part : 3 * part + part // 2] = y[3 * part]
+    x[5 * part :] *= 1.03
+    x, y = np.round(x, 1), np.round(y, 2)
+    x[6 * part] *= 1_000
+    return y, x
+
+
+def pair_bars(
+    y: np.ndarray, x: np.ndarray, index: np.ndarray | None = None, interval: Interval = Interval.S1
+) -> PairBars:
+    """Fresh closed bars at absolute indices, by default consecutive ones that do not begin at a block."""
+    rows = len(y)
+    index = np.arange(1_700_000_123, 1_700_000_123 + rows) if index is None else index
+    none, one = np.zeros(rows, np.int64), np.ones(rows, np.int64)
+    return PairBars(PAIR, interval, index * interval.us, y, x, none, none, one, one, np.ones(rows, np.bool_))
+
+
+def assert_same_bits(a: PairStats, b: PairStats) -> None:
+    """Every column equal to the last bit; a NaN equals a NaN."""
+    assert (a.pair, a.interval, a.model) == (b.pair, b.interval, b.model)
+    for name in (
+        *FLOATS,
+        "open_time",
+        "n",
+        "warmup_left",
+        "y_age_ms",
+        "x_age_ms",
+        "y_trade_count",
+        "stale",
+        "complete",
+    ):
+        left, right = getattr(a, name), getattr(b, name)
+        assert left.shape == right.shape, name
+        same = left == right
+        if name in FLOATS:
+            same = (left.view(np.int64) == right.view(np.int64)) | (np.isnan(left) & np.isnan(right))
+        assert same.all(), (name, np.flatnonzero(~same)[:5], left[~same][:5], right[~same][:5])
