@@ -108,6 +108,7 @@ def test_any_cut_gives_the_same_ticks_rejects_and_state(
         following = events[i + 1][0] if i + 1 < len(events) else event[0] + 9_000_000
         moments = data.draw(st.lists(st.integers(event[0], following), max_size=2), label="looks")
         looked += [(moment, None) for moment in sorted(moments)]
+    looked.append(end)
     places = st.sets(st.integers(0, len(looked)))
     cut, cut_rejects, cut_state = _run(
         looked, data.draw(places, label="cuts"), data.draw(places, label="restarts"), accept_new
