@@ -25,10 +25,7 @@ from flows.domain.interval import Interval
 from flows.domain.scale import rescaled
 from flows.errors import InputError
 
-_FIELDS = (
-    "open_time open high low close volume quote_volume trade_count taker_buy_volume taker_buy_quote_volume "
-    "first_trade_id last_trade_id last_trade_time late_count"
-).split()
+_FIELDS = ["open_time", "open", "high", "low", "close", "volume", "quote_volume", "trade_count", "taker_buy_volume", "taker_buy_quote_volume", "first_trade_id", "last_trade_id", "last_trade_time", "late_count"]
 
 
 @dataclass(slots=True)

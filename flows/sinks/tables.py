@@ -39,6 +39,14 @@ def table_of(frame: Storable) -> Table:
     return TRADES if isinstance(frame, Ticks) else REJECTS
 
 
+def group_of(frame: Storable) -> str:
+    """The key under which a frame goes to a sink."""
+    return next(group for kind, group in _GROUP_OF.items() if isinstance(frame, kind))
+
+
+_GROUP_OF = {Bars: "bars", PairStats: "pair_stats", Rejects: "rejects", Ticks: "trades"}
+
+
 @singledispatch
 def table_rows(frame: Storable) -> TableRows:
     """The rows of a frame, floats correctly rounded, UNKNOWN kept as null."""

@@ -58,16 +58,17 @@ class CsvTicks:
         """The rows are aggregates with first and last id."""
         return "first_id" in self.columns and "last_id" in self.columns
 
-    def parse(self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int) -> tuple[int, int, int, int]:
+    def parse(
+        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int
+    ) -> tuple[int, int, int, int]:
         """See `TextFormat.parse`."""
         fixed = -1 if self.symbol is None else table.index(self.symbol)
         if fixed is None:
             return n, position, 0, 0
         roles = np.array([ROLES.index(role) for role in self.columns], np.int8)
         kind = _ISO if self.unit is None else _MS if self.unit == "ms" else _US
-        return _parse(  # type: ignore[no-any-return]
+        return _parse(
             buffer, position, ord(self.delimiter), roles, kind, fixed, self.has_ids, self.has_aggregates,
-            "is_buyer_maker" in self.columns or "side" in self.columns,
             table.names, table.lengths, table.slots, table.price_decimals, table.size_decimals,
             columns.symbol, columns.time, columns.trade_id, columns.price, columns.size, columns.side,
             columns.first_id, columns.last_id, n,
@@ -90,7 +91,7 @@ class CsvTicks:
 
 
 def _roles(header: list[str]) -> tuple[str, ...]:
-    return tuple(_NAMES.get(name.strip().lower(), "") for name in header)
+    return tuple(_NAMES.get(name.strip("\ufeff ").lower(), "") for name in header)
 
 
 def csv_dialect(path: Path, head: str) -> CsvTicks:
@@ -106,19 +107,30 @@ def csv_dialect(path: Path, head: str) -> CsvTicks:
     first = [value.strip().strip('"') for value in lines[0].split(delimiter)]
     header = not any(_is_number(value) for value in first)
     row = [value.strip().strip('"') for value in lines[1].split(delimiter)] if header and len(lines) > 1 else first
-    columns = _header_columns(path, first) if header else _bare_columns(path, first)
+    columns = column_roles(path, first) if header else _bare_columns(path, first)
     matched = _ARCHIVE_NAME.match(path.name)
     symbol = matched[1] if matched and "symbol" not in columns else None
-    missing = [role for role in ("symbol", "time", "price", "size") if role not in columns and not (symbol and role == "symbol")]
+    missing = [
+        role
+        for role in ("symbol", "time", "price", "size")
+        if role not in columns and not (symbol and role == "symbol")
+    ]
     if missing:
         hint = " (an archive's name starts with the symbol: BTCUSDT-trades-…)" if missing == ["symbol"] else ""
-        raise InputError(f"{path}: not a file of ticks: no column for {', '.join(missing)}{hint}; found {', '.join(first)}")
+        raise InputError(
+            f"{path}: not a file of ticks: no column for {', '.join(missing)}{hint}; found {', '.join(first)}"
+        )
     time = row[columns.index("time")] if len(row) == len(columns) else ""
     archive = columns[: len(_TRADES)] == _TRADES or columns[: len(_AGG_TRADES)] == _AGG_TRADES
     return CsvTicks(columns, delimiter, _unit(time), symbol, header, archive)
 
 
-def _header_columns(path: Path, names: list[str]) -> tuple[str, ...]:
+def column_roles(path: Path, names: list[str]) -> tuple[str, ...]:
+    """The role of each named column, '' for those that are not needed.
+
+    Raises:
+        InputError: two columns of one role, or bars instead of ticks.
+    """
     if {name.lower() for name in names} >= _OHLC:
         raise InputError(f"{path}: these are bars (open, high, low, close), not ticks")
     columns = _roles(names)
@@ -142,7 +154,9 @@ def _bare_columns(path: Path, row: list[str]) -> tuple[str, ...]:
         if len(symbol) == 1 and len(time) == 1:
             rest = iter(("price", "size"))
             return tuple("symbol" if i in symbol else "time" if i in time else next(rest) for i in range(4))
-    raise InputError(f"{path}: not a file of ticks: {len(row)} columns without a header that are not recognised: {', '.join(row)[:120]}")
+    raise InputError(
+        f"{path}: not a file of ticks: {len(row)} columns without a header that are not recognised: {', '.join(row)[:120]}"
+    )
 
 
 def _is_number(value: str) -> bool:
@@ -165,12 +179,12 @@ def _unit(time: str) -> str | None:
 @njit(cache=True)
 def _parse(
     buffer: Bytes, position: int, delimiter: int, roles: NDArray[np.int8], kind: int, fixed: int, has_ids: bool,
-    has_aggregates: bool, has_side: bool, names: Bytes, lengths: NDArray[np.int64], slots: NDArray[np.int32],
+    has_aggregates: bool, names: Bytes, lengths: NDArray[np.int64], slots: NDArray[np.int32],
     price_decimals: NDArray[np.int64], size_decimals: NDArray[np.int64], out_symbol: NDArray[np.int32],
     out_time: NDArray[np.int64], out_id: NDArray[np.int64], out_price: NDArray[np.int64], out_size: NDArray[np.int64],
     out_side: NDArray[np.int8], out_first: NDArray[np.int64], out_last: NDArray[np.int64], n: int,
 ) -> tuple[int, int, int, int]:  # fmt: skip
-    """Rows until one that is not plain. A field is scanned when its column comes; price and size wait for the symbol's scale."""
+    """Rows until one that is not plain. Price and size need their symbol's scale: where they stand before it they are read last."""
     total = len(buffer)
     lines = 0
     excluded = 0
@@ -179,12 +193,23 @@ def _parse(
     while i < total:
         start = i
         symbol = fixed
-        time = price_at = size_at = price_end = size_end = trade_id = first = last = side = 0
+        price = size = -1
+        time = price_at = size_at = trade_id = first = last = side = 0
         ok = True
         for field in range(len(roles)):
             role = roles[field]
             begin = i
-            if role == _TIME and kind != _ISO or role == _ID or role == _FIRST or role == _LAST:
+            if symbol >= 0 and role == _PRICE:
+                price, i = scan_decimal(buffer, i, price_decimals[symbol])
+                if i < 0:
+                    ok = False
+                    break
+            elif symbol >= 0 and role == _SIZE:
+                size, i = scan_decimal(buffer, i, size_decimals[symbol])
+                if i < 0:
+                    ok = False
+                    break
+            elif (role == _TIME and kind != _ISO) or role in (_ID, _FIRST, _LAST):
                 value, i = scan_uint(buffer, i)
                 if i < 0:
                     ok = False
@@ -206,9 +231,9 @@ def _parse(
                 if role == _SYMBOL:
                     symbol = find_symbol(buffer, begin, i, names, lengths, slots)
                 elif role == _PRICE:
-                    price_at, price_end = begin, i
+                    price_at = begin
                 elif role == _SIZE:
-                    size_at, size_end = begin, i
+                    size_at = begin
                 elif role == _MAKER:
                     side = _maker_side(buffer, begin, i)
                     ok = ok and side != 0
@@ -225,14 +250,16 @@ def _parse(
                 i += 1
         if ok and buffer[i] == 13:
             i += 1
-        if not ok or buffer[i] != 10 or symbol < 0 or price_at == price_end or size_at == size_end:
+        if not ok or buffer[i] != 10 or symbol < 0 or time < 1_230_768_000_000_000 or time >= 4_102_444_800_000_000:
             return n, start, lines, excluded
-        price, end = scan_decimal(buffer, price_at, price_decimals[symbol])
-        if end != price_end:
-            return n, start, lines, excluded
-        size, end = scan_decimal(buffer, size_at, size_decimals[symbol])
-        if end != size_end or time < 1_230_768_000_000_000 or time >= 4_102_444_800_000_000:
-            return n, start, lines, excluded
+        if price < 0:
+            price, end = scan_decimal(buffer, price_at, price_decimals[symbol])
+            if end < 0 or not _ends(buffer, end, delimiter):
+                return n, start, lines, excluded
+        if size < 0:
+            size, end = scan_decimal(buffer, size_at, size_decimals[symbol])
+            if end < 0 or not _ends(buffer, end, delimiter):
+                return n, start, lines, excluded
         if float(price) * float(size) >= NOTIONAL_LIMIT or (has_aggregates and last < first):
             return n, start, lines, excluded
         i += 1
@@ -255,19 +282,44 @@ def _parse(
 
 
 @njit(cache=True)
+def _ends(buffer: Bytes, i: int, delimiter: int) -> bool:
+    return bool(buffer[i] == delimiter or buffer[i] == 10 or buffer[i] == 13)
+
+
+@njit(cache=True)
 def _maker_side(buffer: Bytes, begin: int, end: int) -> int:
     """`true` (the buyer was the maker): the taker sold. 0: neither word."""
-    if end - begin == 4 and (buffer[begin] | 32) == 116 and buffer[begin + 3] | 32 == 101 and buffer[begin + 1] | 32 == 114:
+    if (
+        end - begin == 4
+        and (buffer[begin] | 32) == 116
+        and buffer[begin + 3] | 32 == 101
+        and buffer[begin + 1] | 32 == 114
+    ):
         return -1
-    if end - begin == 5 and (buffer[begin] | 32) == 102 and buffer[begin + 4] | 32 == 101 and buffer[begin + 1] | 32 == 97:
+    if (
+        end - begin == 5
+        and (buffer[begin] | 32) == 102
+        and buffer[begin + 4] | 32 == 101
+        and buffer[begin + 1] | 32 == 97
+    ):
         return 1
     return 0
 
 
 @njit(cache=True)
 def _taker_side(buffer: Bytes, begin: int, end: int) -> int:
-    if end - begin == 3 and buffer[begin] | 32 == 98 and buffer[begin + 1] | 32 == 117 and buffer[begin + 2] | 32 == 121:
+    if (
+        end - begin == 3
+        and buffer[begin] | 32 == 98
+        and buffer[begin + 1] | 32 == 117
+        and buffer[begin + 2] | 32 == 121
+    ):
         return 1
-    if end - begin == 4 and buffer[begin] | 32 == 115 and buffer[begin + 1] | 32 == 101 and buffer[begin + 2] | 32 == 108:
+    if (
+        end - begin == 4
+        and buffer[begin] | 32 == 115
+        and buffer[begin + 1] | 32 == 101
+        and buffer[begin + 2] | 32 == 108
+    ):
         return -1
     return 0

@@ -29,9 +29,11 @@ class NdjsonTicks:
     has_ids: bool = False
     has_aggregates: bool = False
 
-    def parse(self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int) -> tuple[int, int, int, int]:
+    def parse(
+        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int
+    ) -> tuple[int, int, int, int]:
         """See `TextFormat.parse`."""
-        return _parse(  # type: ignore[no-any-return]
+        return _parse(
             buffer, position, table.names, table.lengths, table.slots, table.price_decimals, table.size_decimals,
             columns.symbol, columns.time, columns.price, columns.size, columns.side, n,
         )  # fmt: skip
@@ -94,7 +96,12 @@ def _parse(
             text = buffer[i] == 34
             i += text
             at = i
-            while buffer[i] != 34 and buffer[i] != 92 and buffer[i] != 10 and (text or (buffer[i] != 44 and buffer[i] != 125)):
+            while (
+                buffer[i] != 34
+                and buffer[i] != 92
+                and buffer[i] != 10
+                and (text or (buffer[i] != 44 and buffer[i] != 125))
+            ):
                 i += 1
             end = i
             if text:
@@ -154,10 +161,10 @@ SIZE_KEY = np.frombuffer(b"size", np.uint8)
 
 @njit(cache=True)
 def _is(buffer: Bytes, begin: int, key: Bytes) -> bool:
+    same = True
     for k in range(len(key)):
-        if buffer[begin + k] != key[k]:
-            return False
-    return True
+        same = same and buffer[begin + k] == key[k]
+    return same
 
 
 @njit(cache=True)

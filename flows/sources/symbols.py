@@ -44,7 +44,7 @@ def find_symbol(
                     same = False
                     break
             if same:
-                return k
+                return int(k)
         slot = (slot + 1) % _SLOTS
     return -1
 

@@ -63,12 +63,18 @@ class Columns:
 class TextFormat(Protocol):
     """What differs between text formats."""
 
-    unit: str | None
-    symbol: str | None
-    has_ids: bool
-    has_aggregates: bool
+    @property
+    def unit(self) -> str | None: ...
+    @property
+    def symbol(self) -> str | None: ...
+    @property
+    def has_ids(self) -> bool: ...
+    @property
+    def has_aggregates(self) -> bool: ...
 
-    def parse(self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int) -> tuple[int, int, int, int]:
+    def parse(
+        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int
+    ) -> tuple[int, int, int, int]:
         """Parse from `position` until a row it does not take: (rows kept so far, its position, lines passed, rows excluded)."""
         ...
 
@@ -107,9 +113,13 @@ class TextReader:
         self.position, self.line = position, line
 
     @property
-    def stream(self) -> ByteStream:
-        """Where the bytes come from, for progress."""
-        return self._stream
+    def consumed(self) -> int:
+        """Bytes of the file read so far, for progress."""
+        return self._stream.consumed
+
+    def no_rows(self) -> Ticks:
+        """An empty frame of this file's kind."""
+        return self._frame(Columns.room(0), 0, self._table.instruments)
 
     def read(self) -> Block | None:
         """The next block, or None at the end. `position` and `line` then point behind it."""
@@ -139,7 +149,7 @@ class TextReader:
         if self._stream.truncated is None or self._cut_said:
             return None
         self._cut_said = True
-        return Block(self._frame(Columns.room(0), 0, ()), [Reject(self.line, 0, self._stream.truncated, "")], 0, 1)
+        return Block(self.no_rows(), [Reject(self.line, 0, self._stream.truncated, "")], 0, 1)
 
     def _parse(self, data: bytes) -> Block:
         buffer = np.frombuffer(data, np.uint8)
@@ -187,9 +197,7 @@ class TextReader:
             raise RowError(f'column symbol: unknown symbol "{row.symbol}"')
         return row
 
-    def _grown(
-        self, row: Row, columns: Columns, n: int, scale: tuple[Instrument, ...]
-    ) -> tuple[Instrument, ...]:
+    def _grown(self, row: Row, columns: Columns, n: int, scale: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
         """Make the table fit the row; bring the rows already parsed to the new scale."""
         table = self._table
         k = table.index(row.symbol)

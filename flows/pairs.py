@@ -1,0 +1,118 @@
+"""THE dataflow: ticks to bars to joined legs to statistics to tables.
+
+    python -m bytewax.run flows.pairs
+    python -m bytewax.run "flows.pairs:flow('config/simulated.toml')"
+
+`-r DIR -s 10 -b 0` adds recovery, `-w N` workers; the rows are the same with any of them. The step ids below are part of the stored
+state: renaming one is a breaking change.
+"""
+
+import importlib.metadata
+import os
+import signal
+import threading
+from typing import Any, TypeAlias
+
+import bytewax.operators as op
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import FixedPartitionedSource
+from bytewax.operators import KeyedStream
+from bytewax.outputs import FixedPartitionedSink
+
+from flows.bars.operators import ohlcv_bars
+from flows.domain.chunk import Chunk
+from flows.domain.frames import Rejects, Ticks
+from flows.join.operators import pair_bars
+from flows.settings import Settings, load
+from flows.sinks.delivery import Retry
+from flows.sinks.questdb import QuestDBSink
+from flows.sinks.tables import Storable, group_of
+from flows.sources import stop
+from flows.sources.binance.source import BinanceSource
+from flows.stats.operators import pair_stats
+from flows.storage.client import Address, address_of, wait_ready
+from flows.storage.datasets import Dataset, register
+
+Source: TypeAlias = FixedPartitionedSource[tuple[str, Chunk[Any]], Any]
+Sink: TypeAlias = FixedPartitionedSink[Storable, None]
+Frames: TypeAlias = KeyedStream[Chunk[Any]]
+
+
+def flow(config: str | None = None) -> Dataflow:
+    """The live dataflow, from the exchange of the settings into QuestDB.
+
+    Args:
+        config: a settings file; without one the defaults, which mean Binance.
+
+    Raises:
+        SettingsError, FeedError, StorageError: it cannot be run as configured.
+    """
+    settings = load(config)
+    stopping = _stop_on_sigterm()
+    address = address_of_database(settings)
+    wait_ready(address, settings.storage.start_timeout_s)
+    register(address, dataset_of(settings, "", settings.binance.origin))
+    symbols = [leg for pair in settings.market.pairs for leg in (pair.y, pair.x)]
+    retry = retry_of(settings)
+    sink = QuestDBSink(address, "", settings.sinks.batch_rows, retry, immediate=True, stop=stopping)
+    return build(settings, BinanceSource(symbols, settings.binance), sink, settings.bars.forming_every_ms)
+
+
+def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int = 0) -> Dataflow:
+    """The wiring, for any source and sink.
+
+    Args:
+        forming_every_ms: how far the watermark moves between two emissions of open bars; 0 for files.
+    """
+    market = settings.market
+    stale_after_ms = int(settings.join.stale_after_s * 1_000)
+    flow = Dataflow("pairs")
+    items = op.input("ticks", flow, source)
+    ticks, rejects = _told_apart(items)
+    bars = ohlcv_bars("bars", ticks, market.intervals, settings.bars.fill_limit_s * 1_000_000, forming_every_ms * 1_000)
+    legs = pair_bars("pair_bars", bars, market.pairs, market.intervals, settings.join.pending_limit)
+    stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
+    stored = [rejects, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
+    _store(sink, stored)
+    return flow
+
+
+def _told_apart(items: KeyedStream[Chunk[Any]]) -> tuple[KeyedStream[Chunk[Ticks]], KeyedStream[Chunk[Rejects]]]:
+    split = op.branch("rejects", items, lambda item: isinstance(item[1].rows, Ticks))
+    return split.trues, split.falses
+
+
+def _store(sink: Sink, streams: list[Frames]) -> None:
+    rows = op.filter("with_rows", op.merge("tables", *streams), lambda item: len(item[1].rows) > 0)
+    op.output("store", op.map("by_table", rows, lambda item: (group_of(item[1].rows), item[1].rows)), sink)
+
+
+def address_of_database(settings: Settings) -> Address:
+    """The server that the settings and QDB_CLIENT_CONF name."""
+    storage = settings.storage
+    return address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg, os.environ)
+
+
+def dataset_of(settings: Settings, name: str, origin: str) -> Dataset:
+    """The dataset that a flow with these settings fills."""
+    version = importlib.metadata.version("pairdesk")
+    return Dataset(name, origin, settings.market.pairs, settings.market.intervals, settings.models, version)
+
+
+def retry_of(settings: Settings) -> Retry:
+    """How long to wait for a database that is away."""
+    sinks = settings.sinks
+    return Retry(sinks.retry_min_s, sinks.retry_max_s, sinks.retry_deadline_s)
+
+
+def _stop_on_sigterm() -> threading.Event:
+    """SIGTERM ends the sources, so that the flow takes its last snapshot and ends with 0; the event ends a wait for the database."""
+    stopping = threading.Event()
+
+    def on_sigterm(number: int, frame: object) -> None:
+        stop.request()
+        stopping.set()
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, on_sigterm)
+    return stopping

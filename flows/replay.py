@@ -1,0 +1,150 @@
+"""`pairs replay`: files through the same dataflow as the live feed, into QuestDB or into Parquet files."""
+
+import re
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace as changed
+from pathlib import Path
+
+from bytewax.testing import run_main
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from flows.errors import InputError, PairdeskError
+from flows.pairs import Sink, address_of_database, build, dataset_of, retry_of
+from flows.settings import Settings
+from flows.sinks.files import ParquetSink
+from flows.sinks.questdb import QuestDBSink
+from flows.sources.files import FileSource
+from flows.sources.tally import Tally
+from flows.storage.client import Address, wait_ready
+from flows.storage.datasets import register
+from flows.storage.schema import dataset_problem
+from flows.storage.server import ManagedServer
+
+ORIGIN = "replay"
+
+
+def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset: str | None) -> Tally:
+    """Send files through the dataflow; what became of their rows.
+
+    Args:
+        out: folder for Parquet files, one a table; None: into QuestDB.
+        dataset: its name there; None: made from the first file's name.
+
+    Raises:
+        InputError: files that cannot be used, or too many malformed rows. StorageError: the database.
+    """
+    source = source_of(paths, settings)
+    began = time.monotonic()
+    if out is not None:
+        settings = changed(settings, sinks=changed(settings.sinks, store_trades=False))
+        with ParquetSink(out) as files:
+            _run(settings, source, files)
+        where = f"{out}/"
+    else:
+        name = dataset if dataset is not None else dataset_name(paths[0])
+        if problem := dataset_problem(name):
+            raise InputError(f"--dataset: {problem}")
+        with _database(settings) as address:
+            register(address, dataset_of(settings, name, ORIGIN))
+            _run(settings, source, QuestDBSink(address, name, settings.sinks.batch_rows, retry_of(settings)))
+        where = f"QuestDB, tables {name}_…; look with: pairs db --origin {ORIGIN}, page ?dataset={name}"
+    _tell(source.tally, time.monotonic() - began, where)
+    return source.tally
+
+
+def source_of(paths: Sequence[Path], settings: Settings) -> FileSource:
+    """The files as the flow's source."""
+    files, binance = settings.files, settings.binance
+    return FileSource(
+        paths,
+        symbols=None,
+        lateness_us=files.allowed_lateness_ms * 1_000,
+        archive_lateness_us=files.archive_lateness_ms * 1_000,
+        jump_limit_us=int(files.max_forward_jump_s * 1_000_000),
+        reject_share=files.reject_share,
+        block_bytes=files.block_bytes,
+        silence_grace_us=binance.silence_grace_ms * 1_000,
+        max_ahead_us=int(binance.max_ahead_s * 1_000_000),
+    )
+
+
+def dataset_name(path: Path) -> str:
+    """A dataset's name from a file's name.
+
+    >>> dataset_name(Path("BTCUSDT-trades-2024.csv.gz"))
+    'btcusdt_trades_2024'
+    """
+    stem = path.name.split(".")[0].lower()
+    name = re.sub(r"[^a-z0-9]+", "_", stem).strip("_")[:40]
+    return name if name[:1].isalpha() else f"d_{name}"[:40]
+
+
+def _run(settings: Settings, source: FileSource, sink: Sink) -> None:
+    with _progress(source):
+        try:
+            run_main(build(settings, source, sink))
+        except RuntimeError as error:
+            raise _cause(error) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The engine wraps an error of a step; the one raised on purpose is for the person, anything else is a defect and stays whole."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PairdeskError):
+            return cause
+        cause = cause.__cause__
+    return error
+
+
+@contextmanager
+def _progress(source: FileSource) -> Iterator[None]:
+    """A bar with rate and time left on a terminal; nothing where nobody looks."""
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("reading"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("reading", total=source.size)
+        source.on_progress = lambda consumed: bar.update(task, completed=consumed)
+        yield
+
+
+def _database(settings: Settings) -> AbstractContextManager[Address]:
+    """The server that is named or that already runs; else one of our own for the time of the replay."""
+    address = address_of_database(settings)
+    if address.external or _answers(address):
+        return nullcontext(address)
+    return _own_server(settings)
+
+
+def _answers(address: Address) -> bool:
+    try:
+        wait_ready(address, 0.0)
+    except PairdeskError:
+        return False
+    return True
+
+
+@contextmanager
+def _own_server(settings: Settings) -> Iterator[Address]:
+    storage = settings.storage
+    root = storage.database_root(ORIGIN)
+    server = ManagedServer(
+        root, storage.host, storage.http_port, storage.pg_port, storage.health_port,
+        storage.max_heap_mb, storage.start_timeout_s, lambda line: print(line, file=sys.stderr),  # noqa: T201
+    )  # fmt: skip
+    with server:
+        yield server.address
+
+
+def _tell(tally: Tally, seconds: float, where: str) -> None:
+    out = sys.stdout
+    out.write(f"{tally.rows:,} rows in {seconds:.1f} s: {tally.kept:,} trades ({tally.late:,} late), ")
+    out.write(f"{tally.excluded:,} no trades, {tally.repeated:,} repeated, {tally.rejected:,} rejected → {where}\n")
+    if tally.rejected:
+        out.write(f"first rejected: {tally.first_reject}; all of them are in table rejects\n")
+    for note in tally.notes:
+        out.write(f"note: {note}\n")

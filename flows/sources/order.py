@@ -1,0 +1,85 @@
+"""What the order of times says: which rows are too far ahead to be believed, which are late, which were there already."""
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+I64 = NDArray[np.int64]
+
+
+@njit(cache=True)
+def find_jumps(time: I64, newest: int, limit: int, at_end: bool) -> tuple[NDArray[np.bool_], int]:
+    """Rows whose time is more than `limit` ahead of the rows on both sides: a wrong time, not a silence.
+
+    Args:
+        newest: newest believed time before, 0 at the beginning (then the row after decides alone).
+        at_end: no row follows the last one; such a row without a witness is not believed.
+
+    Returns:
+        Mask of the rows not believed, and how many rows are judged: one less than all where the last one waits for its next.
+    """
+    n = len(time)
+    jump = np.zeros(n, np.bool_)
+    for i in range(n):
+        ahead = time[i] > newest + limit
+        if ahead:
+            if i + 1 < n:
+                jump[i] = time[i + 1] < time[i] - limit
+            elif not at_end:
+                return jump, n - 1
+            else:
+                jump[i] = newest > 0
+        if not jump[i]:
+            newest = max(newest, time[i])
+    return jump, n
+
+
+@njit(cache=True)
+def running_newest(time: I64, newest: int) -> I64:
+    """The newest time up to each row, `newest` before the first."""
+    out = np.empty(len(time), np.int64)
+    for i in range(len(time)):
+        newest = max(newest, time[i])
+        out[i] = newest
+    return out
+
+
+@njit(cache=True)
+def mark_late(time: I64, newest: int, lateness: int, late: NDArray[np.bool_]) -> tuple[int, int]:
+    """Mark rows below the watermark (newest time so far − lateness) at their arrival: (newest time after, rows marked)."""
+    count = 0
+    for i in range(len(time)):
+        if time[i] < newest - lateness:
+            late[i] = True
+            count += 1
+        elif time[i] > newest:
+            newest = time[i]
+    return newest, count
+
+
+@njit(cache=True)
+def number_rows(symbol: NDArray[np.int32], numbers: I64, out: I64) -> None:
+    """Positions per symbol, from 1, as identities of rows without ids; `numbers` goes on from call to call."""
+    for i in range(len(symbol)):
+        numbers[symbol[i]] += 1
+        out[i] = numbers[symbol[i]]
+
+
+@njit(cache=True)
+def find_repeats(
+    symbol: NDArray[np.int32], trade_id: I64, file: NDArray[np.int32], newest_id: I64
+) -> NDArray[np.bool_]:
+    """Rows whose id another file has passed already: overlapping files hold the same trades.
+
+    Args:
+        newest_id: highest id so far, shape (files, symbols); goes on from call to call.
+    """
+    repeat = np.zeros(len(symbol), np.bool_)
+    files = newest_id.shape[0]
+    for i in range(len(symbol)):
+        s = symbol[i]
+        for other in range(files):
+            if other != file[i] and trade_id[i] <= newest_id[other, s]:
+                repeat[i] = True
+        newest_id[file[i], s] = max(newest_id[file[i], s], trade_id[i])
+    return repeat
