@@ -21,7 +21,8 @@ _log = logging.getLogger(__name__)
 
 MAX_FLUSH_ROWS = 50_000
 """Keeps a request below the server's limit of 100 MiB."""
-_ROW_BY_ROW = 100  # below this many rows a data frame costs more than it saves
+ROW_BY_ROW = 100
+"""Below this many rows a data frame costs more than it saves."""
 
 _AWAY = (
     QuestDBErrorCode.SocketError,
@@ -101,7 +102,7 @@ class Delivery:
             opened.establish()  # type: ignore[no-untyped-call]
             self._sender = opened
         for rows in request:
-            if len(rows) < _ROW_BY_ROW:
+            if len(rows) < ROW_BY_ROW:
                 _append_rows(self._sender, rows, table_name(rows.table.name, self._dataset))
             else:
                 _append_frame(self._sender, rows, table_name(rows.table.name, self._dataset))

@@ -1,0 +1,99 @@
+"""One frame of each kind that sinks store, with every kind of null in it."""
+
+import numpy as np
+
+from flows.domain.frames import BUY, NO_SIDE, SELL, Bars, PairStats, Rejects, Ticks
+from flows.domain.instrument import Instrument
+from flows.domain.interval import Interval
+from flows.domain.pair import Pair
+from flows.domain.scale import UNKNOWN
+
+START = 1_721_347_200_000_000
+S = 1_000_000
+COINS = (Instrument("BTCUSDT", 1, 3), Instrument("ETHUSDT", 2, 3), Instrument("DOGEUSDT", 5, 0))
+
+
+def some_ticks(rows: int = 6, first_id: int = 100, received: bool = True) -> Ticks:
+    """Trades of three symbols in turn, a tenth of a second apart."""
+    i = np.arange(rows, dtype=np.int64)
+    symbol = (i % 3).astype(np.int32)
+    return Ticks(
+        instruments=COINS,
+        symbol=symbol,
+        time=START + (first_id + i) * 100_000,
+        trade_id=first_id + i,
+        price=np.array([642_510, 342_498, 12_345])[symbol] + i,
+        size=i + 1,
+        side=np.array([BUY, SELL, NO_SIDE], np.int8)[symbol],
+        late=i % 5 == 4,
+        first_id=first_id + 2 * i,
+        last_id=first_id + 2 * i + symbol,
+        received=np.where(i % 2, UNKNOWN, START + (first_id + i) * 100_000 + 1_500) if received else None,
+    )
+
+
+def some_bars(rows: int = 4, interval: Interval = Interval.S1, complete: bool = True, close_up: int = 0) -> Bars:
+    """Bars of two symbols in turn; the second of them has neither sides nor ids."""
+    i = np.arange(rows, dtype=np.int64)
+    symbol = (i % 2).astype(np.int32)
+    price = np.array([642_510, 342_498])[symbol] + i
+    known = symbol == 0
+    open_time = START + i // 2 * interval.us
+    return Bars(
+        instruments=COINS[:2],
+        interval=interval,
+        symbol=symbol,
+        open_time=open_time,
+        open=price,
+        high=price + 7,
+        low=price - 9,
+        close=price + 3 + close_up,
+        volume=i + 1_500,
+        quote_volume=(i + 1_500) * price,
+        trade_count=i + 3,
+        taker_buy_volume=np.where(known, i + 500, UNKNOWN),
+        taker_buy_quote_volume=np.where(known, (i + 500) * price, UNKNOWN),
+        first_trade_id=np.where(known, 1_000 + i, UNKNOWN),
+        last_trade_id=np.where(known, 1_002 + i, UNKNOWN),
+        last_trade_time=np.where(known, open_time + interval.us - 7, UNKNOWN),
+        late_count=i % 2,
+        complete=np.full(rows, complete),
+    )
+
+
+def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> PairStats:
+    """Statistics with a row of each kind of staleness; the first row is still warming up."""
+    i = np.arange(rows, dtype=np.int64)
+    floats = {
+        name: np.where(i == 0, np.nan, (i + 1) * factor)
+        for factor, name in enumerate(
+            ("hedge_ratio", "hedge_ratio_se", "intercept", "r_squared", "spread", "spread_mean", "spread_std",
+             "zscore", "zscore_one_step", "correlation"), 1
+        )
+    }  # fmt: skip
+    return PairStats(
+        pair=Pair("ETHUSDT", "BTCUSDT"),
+        interval=Interval.S1,
+        model=model,
+        open_time=START + i * S,
+        n=np.minimum(i, 3),
+        warmup_left=np.maximum(3 - i, 0),
+        y_age_ms=i * 100,
+        x_age_ms=np.where(i == 2, UNKNOWN, i * 10),
+        y_trade_count=i,
+        x_trade_count=i + 1,
+        stale=(i % 4).astype(np.int8),
+        complete=np.full(rows, complete),
+        **floats,
+    )
+
+
+def some_rejects() -> Rejects:
+    """Rows that were no trades, with text that is hard to store."""
+    return Rejects(
+        source=np.array(["a.ndjson", "b.csv", "a.ndjson"], object),
+        line=np.array([7, 1, 8]),
+        time=START + np.array([0, 0, S]),
+        reason=np.array(['price: expected a positive number, found "n/a"', "columns", "line is not UTF-8"], object),
+        text=np.array(['{"p": "n/a",\n "q": 1}', "a;b,c='d'", "half a pair: \ud83d"], object),
+    )

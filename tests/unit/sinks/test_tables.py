@@ -1,0 +1,123 @@
+"""Frames as rows of tables: decimals, nulls, labels."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from stored_frames import COINS, START, S, some_bars, some_rejects, some_stats, some_ticks
+
+from flows.domain.frames import Bars, PairStats, Ticks
+from flows.domain.scale import UNKNOWN
+from flows.errors import StorageError
+from flows.sinks.columns import Labels, concatenated, newest_per_key
+from flows.sinks.tables import GROUPS, Storable, table_of, table_rows
+from flows.storage.schema import REJECTS, TRADES
+
+
+def _texts(column: object) -> list[str | None]:
+    assert isinstance(column, Labels)
+    return column.texts()
+
+
+@pytest.mark.parametrize("frame", [some_ticks(), some_bars(), some_stats(), some_rejects()])
+def test_every_column_of_the_table_is_there_in_its_order(frame: Storable) -> None:
+    rows = table_rows(frame)
+    assert rows.table == table_of(frame)
+    assert list(rows.columns) == [name for name, _ in rows.table.columns]
+    assert {len(column) for column in rows.columns.values()} == {len(frame)} == {len(rows)}
+
+
+def test_groups_are_in_the_order_in_which_the_engine_numbers_partitions() -> None:
+    assert list(GROUPS) == sorted(GROUPS)
+
+
+def test_prices_are_the_correctly_rounded_decimals_of_each_symbol() -> None:
+    ticks = some_ticks(30)
+    rows = table_rows(ticks)
+    for i in range(30):
+        coin = COINS[ticks.symbol[i]]
+        assert rows.columns["price"][i] == float(Decimal(int(ticks.price[i])).scaleb(-coin.price_decimals))  # type: ignore[index]
+        assert rows.columns["amount"][i] == float(Decimal(int(ticks.size[i])).scaleb(-coin.size_decimals))  # type: ignore[index]
+
+
+def test_trades() -> None:
+    columns = table_rows(some_ticks(4)).columns
+    assert _texts(columns["symbol"]) == ["BTCUSDT", "ETHUSDT", "DOGEUSDT", "BTCUSDT"]
+    assert _texts(columns["side"]) == ["buy", "sell", None, "buy"]
+    assert columns["trade_count"].tolist() == [1, 2, 3, 1]  # type: ignore[union-attr]
+    assert columns["received_at"][1] == UNKNOWN  # type: ignore[index]
+    single = Ticks(
+        **{
+            name: getattr(some_ticks(4), name)
+            for name in Ticks.__slots__
+            if name not in ("first_id", "last_id", "received")
+        }
+    )
+    columns = table_rows(single).columns
+    assert columns["trade_count"].tolist() == [1, 1, 1, 1]  # type: ignore[union-attr]
+    assert (columns["received_at"] == UNKNOWN).all()  # type: ignore[union-attr]
+
+
+def test_what_a_bar_does_not_know_is_null() -> None:
+    rows = table_rows(some_bars())
+    assert rows.table.name == "bars_1s"
+    assert np.isnan(rows.columns["taker_buy_volume"]).tolist() == [False, True, False, True]  # type: ignore[arg-type]
+    assert (rows.columns["first_trade_id"] == UNKNOWN).tolist() == [False, True, False, True]  # type: ignore[union-attr]
+    assert rows.columns["quote_volume"][0] == 1_500 * 642_510 / 10**4  # type: ignore[index]
+
+
+def test_statistics_say_which_leg_is_stale() -> None:
+    columns = table_rows(some_stats()).columns
+    assert _texts(columns["stale"]) == [None, "y", "x", "both", None]
+    assert _texts(columns["pair"]) == ["ETHUSDT/BTCUSDT"] * 5
+
+
+def test_rejected_text_is_made_storable() -> None:
+    columns = table_rows(some_rejects()).columns
+    assert _texts(columns["source"]) == ["a.ndjson", "b.csv", "a.ndjson"]
+    assert columns["text"][2] == "half a pair: ?"  # type: ignore[index]
+
+
+def test_parts_with_different_labels_are_joined() -> None:
+    one, other = some_ticks(3), some_bars(4)
+    parts = [table_rows(some_stats(3, "ols")), table_rows(some_stats(2, "slow")), table_rows(some_stats(2, "ols"))]
+    rows = concatenated(parts)
+    assert _texts(rows.columns["model"]) == ["ols"] * 3 + ["slow"] * 2 + ["ols"] * 2
+    assert _texts(rows.columns["stale"]) == [None, "y", "x", None, "y", None, "y"]
+    grown = concatenated(
+        [
+            table_rows(one),
+            table_rows(Ticks(**{n: getattr(one, n) for n in Ticks.__slots__} | {"instruments": COINS[::-1]})),
+        ]
+    )
+    assert _texts(grown.columns["symbol"]) == ["BTCUSDT", "ETHUSDT", "DOGEUSDT", "DOGEUSDT", "ETHUSDT", "BTCUSDT"]
+    assert _texts(grown.columns["side"])[2] is None
+    assert len(concatenated([table_rows(other)])) == 4
+
+
+def test_of_forming_and_closed_rows_of_one_key_the_last_stays() -> None:
+    forming, closed = some_bars(4, complete=False, close_up=50), some_bars(2)
+    rows = newest_per_key(concatenated([table_rows(f) for f in (forming, forming, closed)]))
+    assert rows.columns["complete"].tolist() == [False, False, True, True]  # type: ignore[union-attr]
+    assert rows.columns["open_time"].tolist() == [START + S, START + S, START, START]  # type: ignore[union-attr]
+    several = newest_per_key(concatenated([table_rows(some_stats(3, m, complete=False)) for m in ("a", "b", "a")]))
+    assert _texts(several.columns["model"]) == ["b"] * 3 + ["a"] * 3
+
+
+@pytest.mark.parametrize(("time", "found"), [(UNKNOWN, "none"), (-5, "-5 µs")])
+def test_a_row_without_a_time_is_refused(time: int, found: str) -> None:
+    stats = some_stats(3)
+    bad = PairStats(
+        **{name: getattr(stats, name) for name in PairStats.__slots__} | {"open_time": np.array([START, time, START])}
+    )
+    with pytest.raises(
+        StorageError, match=f"pair_stats_1s row 2, column open_time: expected a time since 1970, found {found}"
+    ):
+        table_rows(bad).checked()
+
+
+def test_other_frames_have_no_table() -> None:
+    with pytest.raises(TypeError, match="no table for str"):
+        table_rows("rows")  # type: ignore[arg-type]
+    assert (table_of(some_ticks()), table_of(some_rejects())) == (TRADES, REJECTS)
+    assert isinstance(some_bars(), Bars)
