@@ -57,8 +57,9 @@ _DATA = np.frombuffer(b'data"', np.uint8)
 _RECV = np.frombuffer(b'recv_ns"', np.uint8)
 
 # One bit per field: a key seen twice, or a field that is missing, is a matter for the careful parser.
-_E, _ET, _T, _S, _P, _Q, _M, _A, _F, _L, _ONE, _X, _R = (1 << k for k in range(13))
-_BOTH = _E | _ET | _T | _S | _P | _Q | _M
+_E, _EV, _T, _S, _P, _Q, _M, _A, _F, _L, _ONE, _X, _R = (1 << k for k in range(13))
+_BOTH = _E | _EV | _T | _S | _P | _Q | _M
+_SPAN = _A | _F | _L
 
 
 @njit(cache=True)
@@ -159,6 +160,81 @@ def scan(
 
 
 @njit(cache=True)
+def _number(buffer: Bytes, letter: int, i: int, out: NDArray[np.int64]) -> tuple[int, int]:
+    """Value of `E`, `T`, `a`, `t`, `f` or `l` into `out`: its bit and the position behind it, which is −1 where it is not usual."""
+    if letter == 69 or letter == 84:  # E, T
+        value, i = _whole(buffer, i, 13)
+        out[EVENT if letter == 69 else TIME] = value
+        return (_EV if letter == 69 else _T), (i if MIN_TIME_MS <= value < MAX_TIME_MS else -1)
+    value, i = _whole(buffer, i, 15)
+    if letter == 102:
+        out[FIRST] = value
+        return _F, i
+    if letter == 108:
+        out[LAST] = value
+        return _L, i
+    out[ID] = value
+    return (_A if letter == 97 else _ONE), i
+
+
+@njit(cache=True)
+def _word(buffer: Bytes, letter: int, i: int, out: NDArray[np.int64]) -> tuple[int, int]:
+    """Value of `p`, `q`, `m`, `e` or `X` into `out`: its bit and the position behind it, which is −1 where it is not usual."""
+    if letter == 112:
+        out[PRICE], out[PRICE_DECIMALS], i = _decimal(buffer, i)
+        return _P, i
+    if letter == 113:
+        out[SIZE], out[SIZE_DECIMALS], i = _decimal(buffer, i)
+        return _Q, i
+    if letter == 109:
+        out[MAKER] = _at(buffer, i, _TRUE)
+        if out[MAKER]:
+            return _M, i + len(_TRUE)
+        return _M, (i + len(_FALSE) if _at(buffer, i, _FALSE) else -1)
+    if buffer[i] != _QUOTE:
+        return 0, -1
+    i += 1
+    if letter == 101:
+        if _at(buffer, i, _AGG_TRADE):
+            out[KIND] = AGGREGATE
+            return _E, i + len(_AGG_TRADE)
+        out[KIND] = SINGLE
+        return _E, (i + len(_TRADE) if _at(buffer, i, _TRADE) else -1)
+    if _at(buffer, i, _MARKET):
+        return _X, i + len(_MARKET)
+    if _at(buffer, i, _NA):
+        out[EXECUTION] = NA
+        return _X, i + len(_NA)
+    out[EXECUTION] = INSURANCE_FUND
+    return _X, (i + len(_INSURANCE) if _at(buffer, i, _INSURANCE) else -1)
+
+
+@njit(cache=True)
+def _key(buffer: Bytes, i: int) -> tuple[int, int, int]:
+    """A key with its colon: its letter if it is a single one (else 0), where its text begins, and the position of its value or −1."""
+    if buffer[i] != _QUOTE:
+        return 0, 0, -1
+    text = i + 1
+    i = _text_end(buffer, text)
+    if i < 0 or buffer[i + 1] != _COLON:
+        return 0, 0, -1
+    letter = buffer[text] if i == text + 1 else 0
+    i += 2
+    return letter, text, (i + 1 if buffer[i] == _SPACE else i)
+
+
+@njit(cache=True)
+def _complete(seen: int, out: NDArray[np.int64]) -> bool:
+    """Whether a trade has all its fields; a single one spans its own id."""
+    if seen & _BOTH != _BOTH or (seen & _A and seen & _ONE):
+        return False
+    if out[KIND] == AGGREGATE:
+        return seen & _SPAN == _SPAN and out[LAST] >= out[FIRST]
+    out[FIRST] = out[LAST] = out[ID]
+    return seen & _ONE != 0
+
+
+@njit(cache=True)
 def _scan_line(
     buffer: Bytes, i: int, out: NDArray[np.int64], names: Bytes, lengths: NDArray[np.int64], slots: NDArray[np.int32]
 ) -> int:
@@ -169,100 +245,38 @@ def _scan_line(
     if buffer[i] != _OPEN:
         return -1
     i += 1
-    seen = 0
-    depth, closed = 0, False
-    in_msg, in_data = False, False
-    kind, aggregate, single = 0, -1, -1
-    out[RECEIVED], out[EXECUTION] = NOT_GIVEN, MARKET
-    while True:
-        # A key and its colon.
-        if buffer[i] != _QUOTE:
+    seen, depth = 0, 0
+    in_msg, in_data, closed = False, False, False
+    out[STATUS], out[RECEIVED], out[EXECUTION] = READ, NOT_GIVEN, MARKET
+    while depth >= 0:
+        letter, key, i = _key(buffer, i)
+        if i < 0:
             return -1
-        key = i + 1
-        i = _text_end(buffer, key)
-        if i < 0 or buffer[i + 1] != _COLON:
-            return -1
-        letter = buffer[key] if i == key + 1 else 0
-        i += 2
-        if buffer[i] == _SPACE:
-            i += 1
+        # Fields count in the innermost object only, so a line that has one outside of it, or one twice, is not usual.
         bit = 0
-        # Its value. Letters count in the innermost object only, which is the only one that may have any.
-        if letter == 69 or letter == 84:  # E, T
-            bit = _ET if letter == 69 else _T
-            value, i = _whole(buffer, i, 13)
-            if value < MIN_TIME_MS or value >= MAX_TIME_MS:
-                return -1
-            out[EVENT if letter == 69 else TIME] = value
-        elif letter == 97:  # a
-            bit = _A
-            aggregate, i = _whole(buffer, i, 15)
-        elif letter == 116:  # t
-            bit = _ONE
-            single, i = _whole(buffer, i, 15)
-        elif letter == 102 or letter == 108:  # f, l
-            bit = _F if letter == 102 else _L
-            out[FIRST if letter == 102 else LAST], i = _whole(buffer, i, 15)
-        elif letter == 112:  # p
-            bit = _P
-            out[PRICE], out[PRICE_DECIMALS], i = _decimal(buffer, i)
-        elif letter == 113:  # q
-            bit = _Q
-            out[SIZE], out[SIZE_DECIMALS], i = _decimal(buffer, i)
-        elif letter == 109:  # m
-            bit = _M
-            maker = _at(buffer, i, _TRUE)
-            if not maker and not _at(buffer, i, _FALSE):
-                return -1
-            out[MAKER] = maker
-            i += 4 if maker else 5
-        elif letter == 115:  # s
-            bit = _S
-            if buffer[i] != _QUOTE:
-                return -1
-            end = _text_end(buffer, i + 1)
-            symbol = find_symbol(buffer, i + 1, end, names, lengths, slots) if end >= 0 else -1
-            if symbol < 0:
-                return -1
-            out[SYMBOL] = symbol
-            i = end + 1
-        elif letter == 101:  # e
-            bit = _E
-            if buffer[i] == _QUOTE and _at(buffer, i + 1, _AGG_TRADE):
-                kind, i = AGGREGATE, i + 1 + len(_AGG_TRADE)
-            elif buffer[i] == _QUOTE and _at(buffer, i + 1, _TRADE):
-                kind, i = SINGLE, i + 1 + len(_TRADE)
-            else:
-                return -1
-        elif letter == 88:  # X
-            bit = _X
-            if buffer[i] != _QUOTE:
-                return -1
-            if _at(buffer, i + 1, _MARKET):
-                out[EXECUTION], i = MARKET, i + 1 + len(_MARKET)
-            elif _at(buffer, i + 1, _NA):
-                out[EXECUTION], i = NA, i + 1 + len(_NA)
-            elif _at(buffer, i + 1, _INSURANCE):
-                out[EXECUTION], i = INSURANCE_FUND, i + 1 + len(_INSURANCE)
-            else:
-                return -1
+        if letter in (69, 84, 97, 102, 108, 116):
+            bit, i = _number(buffer, letter, i, out)
+        elif letter in (88, 101, 109, 112, 113):
+            bit, i = _word(buffer, letter, i, out)
+        elif letter == 115:
+            end = _text_end(buffer, i + 1) if buffer[i] == _QUOTE else -1
+            out[SYMBOL] = find_symbol(buffer, i + 1, end, names, lengths, slots) if end >= 0 else -1
+            bit, i = _S, (end + 1 if out[SYMBOL] >= 0 else -1)
         elif letter == 77:  # M: a spot trade, refused elsewhere
             return -1
-        elif _at(buffer, key, _RECV) and depth == 0:
-            if seen & _R or buffer[i] != 49:  # 19 digits that begin with 1: the years 2001 to 2033
-                return -1
-            seen |= _R
-            first = i
-            nanoseconds, i = _whole(buffer, i, 19)
-            if i - first != 19:
+        elif depth == 0 and _at(buffer, key, _RECV):
+            # Nineteen digits that begin with 1: the years 2001 to 2033.
+            nanoseconds, end = _whole(buffer, i, 19)
+            if seen & _R or buffer[i] != 49 or end - i != 19:
                 return -1
             out[RECEIVED] = nanoseconds // 1000
+            seen |= _R
+            i = end
         elif _at(buffer, key, _MSG) or _at(buffer, key, _DATA):
-            # {"recv_ns":…,"msg":{"stream":…,"data":{…}}}, with either envelope missing
-            msg = buffer[key] == 109
-            if closed or seen & ~_R or buffer[i] != _OPEN or in_data or (msg and in_msg):
+            is_data = buffer[key] == 100
+            if closed or seen & ~_R or buffer[i] != _OPEN or in_data or (in_msg and not is_data):
                 return -1
-            in_msg, in_data = in_msg or msg, not msg
+            in_msg, in_data = in_msg or not is_data, is_data
             depth += 1
             i += 1
             continue
@@ -271,33 +285,14 @@ def _scan_line(
         if i < 0 or (bit and (closed or seen & bit)):
             return -1
         seen |= bit
-        # What follows a value: another key, or the end of one object or more.
-        while buffer[i] == _CLOSE:
+        while buffer[i] == _CLOSE and depth >= 0:
             closed = True
             depth -= 1
             i += 1
-            if depth < 0:
-                if buffer[i] == _CR:
-                    i += 1
-                if buffer[i] != _LF:
-                    return -1
-                break
-        if depth < 0:
-            break
-        if buffer[i] != _COMMA:
-            return -1
+        if depth >= 0:
+            if buffer[i] != _COMMA:
+                return -1
+            i += 2 if buffer[i + 1] == _SPACE else 1
+    if buffer[i] == _CR:
         i += 1
-        if buffer[i] == _SPACE:
-            i += 1
-    if seen & _BOTH != _BOTH:
-        return -1
-    if kind == AGGREGATE:
-        if not (seen & _A and seen & _F and seen & _L) or out[LAST] < out[FIRST]:
-            return -1
-        out[ID] = aggregate
-    else:
-        if not seen & _ONE:
-            return -1
-        out[ID] = out[FIRST] = out[LAST] = single
-    out[STATUS], out[KIND] = READ, kind
-    return i + 1
+    return i + 1 if buffer[i] == _LF and _complete(seen, out) else -1
