@@ -30,7 +30,7 @@ ROW_GROUP_ROWS = 131_072
 
 _ARROW_TYPES = {
     ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.SYMBOL: pa.dictionary(pa.int32(), pa.string()),
+    ColumnType.SYMBOL: pa.string(),  # plain, so that a file joins with any other
     ColumnType.DOUBLE: pa.float64(),
     ColumnType.LONG: pa.int64(),
     ColumnType.VARCHAR: pa.string(),
@@ -153,7 +153,7 @@ def _array(column: Column, kind: ColumnType) -> Any:
     """An Arrow array: null for UNKNOWN, NaN and a label's -1."""
     if isinstance(column, Labels):
         codes = pa.array(column.codes, mask=column.codes < 0)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(column.names, pa.string()))
+        return pa.DictionaryArray.from_arrays(codes, pa.array(column.names, pa.string())).cast(pa.string())
     if kind is ColumnType.DOUBLE:
         return pa.array(column, from_pandas=True)
     if kind in (ColumnType.LONG, ColumnType.TIMESTAMP):
