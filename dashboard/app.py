@@ -5,13 +5,15 @@ from pathlib import Path
 
 import panel as pn
 
-if (root := str(Path(__file__).resolve().parent.parent)) not in sys.path:  # served from a checkout that is not installed
+if (
+    root := str(Path(__file__).resolve().parent.parent)
+) not in sys.path:  # served from a checkout that is not installed
     sys.path.insert(0, root)
 
-from dashboard.hub import shared_hub  # noqa: E402
-from dashboard.workspace import build  # noqa: E402
-from flows.settings import load  # noqa: E402
-from flows.storage.client import address_of  # noqa: E402
+from dashboard.hub import shared_hub
+from dashboard.workspace import build
+from flows.settings import load
+from flows.storage.client import address_of
 
 pn.extension()
 settings = load()

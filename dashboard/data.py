@@ -150,9 +150,7 @@ def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, l
     )
 
 
-def side_by_side(
-    pair: Pair, bars: list[tuple[Any, ...]], stats: list[tuple[Any, ...]], limit: int
-) -> Rows:
+def side_by_side(pair: Pair, bars: list[tuple[Any, ...]], stats: list[tuple[Any, ...]], limit: int) -> Rows:
     """Bars of both legs and statistics as one table by open time, the newest `limit` times.
 
     Args:
@@ -168,9 +166,7 @@ def side_by_side(
     return Rows(times[-limit:], values[:, -limit:])
 
 
-def _fill(
-    values: Any, times: Any, rows: list[tuple[Any, ...]], row: int, first: int, count: int, closed: int
-) -> None:
+def _fill(values: Any, times: Any, rows: list[tuple[Any, ...]], row: int, first: int, count: int, closed: int) -> None:
     """Write `count` fields of the query rows from field `first` on into `values[row:]`, at the columns of their times."""
     if not rows:
         return
@@ -196,5 +192,5 @@ def parsed_catalogue(dataset: str, origin: str, pairs: str, intervals: str, mode
             tuple(Interval(text) for text in json.loads(intervals)),
             tuple(Model(m) if isinstance(m, str) else Model(**m) for m in json.loads(models)),
         )
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise StorageError(f'table datasets, dataset "{dataset}": cannot be read: {error}') from error

@@ -51,7 +51,8 @@ class Frame:
         return len(self.times)
 
     def __getitem__(self, column: str) -> F64:
-        return self.values[ROW_OF[column]]
+        row: F64 = self.values[ROW_OF[column]]
+        return row
 
     def tail(self, rows: int) -> "Frame":
         """The newest `rows` rows."""

@@ -80,8 +80,17 @@ class Poller(Generic[Answer]):
     def subscribers(self) -> int:
         return len(self._subscribers)
 
+    @property
+    def asked(self) -> bool:
+        """Whether the database has ever answered."""
+        return bool(self.status.latency_s)
+
     def subscribe(self, subscriber: Subscriber) -> Callable[[], None]:
-        """Call `subscriber` after every change, on the event loop. Returns what ends that; calling it twice does no harm."""
+        """Call `subscriber` after the first answer and every change, on the event loop.
+
+        Returns:
+            what ends that; calling it twice does no harm.
+        """
         self._subscribers.append(subscriber)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
@@ -124,9 +133,10 @@ class Poller(Generic[Answer]):
         except StorageError as error:
             self._failed(str(error))
             return False
+        first = not self.asked
         self.status.latency_s.append(time.perf_counter() - started)
         back, news = self._answered(""), self._take(answer)
-        if back or news:
+        if first or back or news:
             self._notify()
         return True
 
@@ -150,7 +160,7 @@ class Poller(Generic[Answer]):
         for subscriber in list(self._subscribers):
             try:
                 subscriber()
-            except Exception:  # noqa: BLE001 - whatever a page does wrong, the others and the database are not to blame
+            except Exception:  # whatever a page does wrong, the others and the database are not to blame
                 log.exception("a page failed to take an update and is dropped")
                 self._subscribers.remove(subscriber)
 
@@ -213,15 +223,14 @@ class CatalogueWatch(Poller[Catalogue | None]):
     def __init__(self, source: Source, dataset: str) -> None:
         super().__init__(source, _CATALOGUE_POLL_S)
         self.dataset = dataset
-        self.asked = False
         self.catalogue: Catalogue | None = None
 
     def _ask(self) -> Catalogue | None:
         return self._source.catalogue(self.dataset)
 
     def _take(self, answer: Catalogue | None) -> bool:
-        news = not self.asked or answer != self.catalogue
-        self.asked, self.catalogue = True, answer
+        news = answer != self.catalogue
+        self.catalogue = answer
         return news
 
 

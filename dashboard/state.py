@@ -71,7 +71,7 @@ class Desk(param.Parameterized):
                 setattr(self, name, kind(query[key]))
             except ValueError:
                 low, high = self.param[name].bounds
-                remarks.append(f'address: {key} must be a number from {low:g} to {high:g}, was "{query[key]}"')
+                remarks.append(f'address: {key} must be a number from {low:,g} to {high:,g}, was "{query[key]}"')
         self.remarks = tuple(remarks)
 
     def query(self) -> str:

@@ -16,6 +16,7 @@ LEG_Y, LEG_X, SPREAD, ZSCORE, CORRELATION = "#f0883e", "#6cb6ff", "#c297ff", "#f
 FONT = "Inter, 'Segoe UI', system-ui, 'Liberation Sans', Arial, sans-serif"
 
 PAGE_CSS = (ASSETS / "page.css").read_text(encoding="utf-8")
+WIDGET_CSS = (ASSETS / "widgets.css").read_text(encoding="utf-8")
 PANEL_CSS = (ASSETS / "panel.css").read_text(encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ from dashboard.hub import CatalogueWatch, Feed, Hub, Status
 from dashboard.state import LOOKBACKS, Desk, Reading, reading, spread_scale, spread_unit
 from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting
-from dashboard.views.rail import signal_card, window_table
+from dashboard.views.rail import model_card, signal_card, window_table
 from dashboard.views.tiles import tiles
 
 _RELOAD_JS = "location.reload()"
@@ -48,7 +48,7 @@ class Session:
         self._endings: dict[str, Callable[[], None]] = {}
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
-        self._scheduled = False
+        self._scheduled = self._ended = False
         self._location = pn.state.location
         document.js_on_event("document_ready", self.charts.script)
         document.js_on_event("client_reconnected", CustomJS(code=_RELOAD_JS))
@@ -57,25 +57,28 @@ class Session:
 
     def _layout(self) -> Any:
         page = Column(
-            self.banner, self.tiles, self.charts.layout, sizing_mode="stretch_both", spacing=0, margin=0,
-            styles={"height": "calc(100vh - 41px)", "min-height": "640px", "min-width": "900px"},
+            self.banner, self.tiles, self.charts.layout, sizing_mode="stretch_both", spacing=0, margin=0
         )  # fmt: skip
-        self.header.styles = {"flex": "1 1 auto"}
-        self.charts.clock.styles = {"flex": "0 0 430px"}
-        top = Row(self.header, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=0)
+        self.header.styles = {"flex": "1 1 auto", "width": "auto"}
+        self.charts.clock.styles = {"flex": "0 0 auto", "width": "max-content"}
+        top = Row(self.header, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=10)
+        buttons = Column(self.charts.controls, sizing_mode="stretch_width", margin=0)
         template = theme.template("Pairs desk")
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
-        template.sidebar.extend([*self._selectors(), pn.pane.Bokeh(self.charts.controls, sizing_mode="stretch_width", margin=(4, 10))])
+        template.sidebar.extend(
+            [*self._selectors(), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
+        )
         template.main.append(pn.pane.Bokeh(page, sizing_mode="stretch_both", margin=0))
         return template
 
     def _selectors(self) -> list[Any]:
         """The widgets of the side bar; they follow the view-model and write to it."""
+        look = {"sizing_mode": "stretch_width", "margin": (6, 4), "stylesheets": [theme.WIDGET_CSS]}
         made = {
-            "pair": pn.widgets.Select(label="Pair", sizing_mode="stretch_width"),
-            "interval": pn.widgets.RadioButtonGroup(label="Interval", sizing_mode="stretch_width", color="default"),
-            "model": pn.widgets.Select(label="Model", sizing_mode="stretch_width"),
-            "lookback": pn.widgets.Select(label="Look-back (bars)", sizing_mode="stretch_width"),
+            "pair": pn.widgets.Select(label="Pair", **look),
+            "interval": pn.widgets.RadioButtonGroup(label="Interval", **look),
+            "model": pn.widgets.Select(label="Model", **look),
+            "lookback": pn.widgets.Select(label="Look-back, bars", **look),
         }
 
         def show(*_events: object) -> None:
@@ -88,6 +91,7 @@ class Session:
             }
             for name, widget in made.items():
                 widget.param.update(options=options[name], value=getattr(self.desk, name) or options[name][0])
+                widget.param.trigger("value")  # the pressed button is an index, which new options move
 
         def take(name: str) -> Callable[[Any], None]:
             def chosen(event: Any) -> None:
@@ -111,6 +115,7 @@ class Session:
 
     def end(self) -> None:
         """Unsubscribe from everything."""
+        self._ended = True
         for ending in self._endings.values():
             ending()
         self._endings.clear()
@@ -142,8 +147,11 @@ class Session:
     def refresh(self) -> None:
         """Bring the browser up to date with hub and view-model."""
         self._scheduled = False
-        if self._watch is not None and self._watch.catalogue not in (None, self.desk.catalogue):
-            self.desk.adopt(self._watch.catalogue)  # type: ignore[arg-type]
+        if self._ended:
+            return
+        found = self._watch.catalogue if self._watch is not None else None
+        if found is not None and found != self.desk.catalogue:
+            self.desk.adopt(found)
         if self._feed is None or self.desk.selection is None:
             self._show_waiting()
             return
@@ -159,9 +167,10 @@ class Session:
     def _show_waiting(self) -> None:
         status = self._watch.status if self._watch is not None else Status()
         self.header.text = header(None, self.desk.dataset, status, 0)
-        self.banner.text = banner(status, None, self.desk.remarks)
+        _write(self.banner, banner(status, None, self.desk.remarks))
         away = status.down_since is not None
-        self.charts.notice.text = "" if away else waiting(self.desk.dataset, self._watch is not None and self._watch.asked)
+        asked = self._watch is not None and self._watch.asked
+        _write(self.charts.notice, "" if away else waiting(self.desk.dataset, asked))
 
     def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
         """Tell the browser how to draw, when that changes."""
@@ -175,7 +184,10 @@ class Session:
         if meta != self._meta:
             self._meta = meta
             self.charts.source.tags = [{**meta, "now": time.time() * 1000}]
-            self.charts.layout.styles = {**self.charts.layout.styles, "filter": "grayscale(0.75) brightness(0.8)" if meta["down"] else "none"}
+            self.charts.layout.styles = {
+                **self.charts.layout.styles,
+                "filter": "grayscale(0.75) brightness(0.8)" if meta["down"] else "none",
+            }
 
     def _draw(self, frame: Frame) -> None:
         source = self.charts.source
@@ -195,7 +207,12 @@ class Session:
     def _write(self, catalogue: Catalogue, now: Reading, frame: Frame, status: Status) -> None:
         entry, exit_ = self.desk.entry, self.desk.exit
         self.header.text = header(catalogue.origin, self.desk.dataset, status, len(frame))
-        self.banner.text = banner(status, now.last_close_us, self.desk.remarks)
+        _write(self.banner, banner(status, now, self.desk.remarks))
         self.tiles.text = tiles(now, entry, exit_)
-        self.charts.notice.text = "" if status.down_since is not None else notice(now, status.reason)
-        self.charts.rail.text = signal_card(now, entry, exit_) + window_table(frame, now)
+        _write(self.charts.notice, "" if status.down_since is not None else notice(now, status.reason))
+        self.charts.rail.text = signal_card(now, entry, exit_) + window_table(frame, now) + model_card(now)
+
+
+def _write(region: Any, text: str) -> None:
+    """Set the text of a region that takes no room while it has none."""
+    region.update(text=text, visible=bool(text))

@@ -7,8 +7,10 @@
 const UP = "#26a69a", DOWN = "#ef5350", MAX_DRAWN = 400, LEGS = ["y", "x"], DASH = "–";
 const LINES = { spread: "spread", mean: "spread_mean", zscore: "zscore", correlation: "correlation", r_squared: "r_squared", hedge_ratio: "hedge_ratio" };
 
+const NO_BAR = { open: NaN, high: NaN, low: NaN, close: NaN, volume: NaN };
+
 const escaped = (text) => text.replace(/[&<>"]/g, (c) => `&#${c.charCodeAt(0)};`);
-const shown = (value, digits) => Number.isFinite(value) ? value.toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }) : DASH;
+const shown = (value, digits) => Number.isFinite(value) ? (Math.abs(value) < 0.5 / 10 ** digits ? 0 : value).toLocaleString("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }) : DASH;
 const signed = (value, digits) => (value > 0 ? "+" : "") + shown(value, digits);
 const clockText = (ms) => new Date(ms).toISOString();
 const decimalsOf = (value) => Number.isFinite(value) ? (String(value).split(".")[1] || "").length : 0;
@@ -21,10 +23,8 @@ class Desk {
     this.hovered = null;      // ms under the pointer
     this.key = null;
     this.offset = -Infinity;  // server clock minus browser clock
-    this.drawn = null;        // window copied into view: [from, to, bars merged]
-    this.newData = true;
     this.draws = 0;
-    const again = () => { this.newData = true; this.schedule(); };
+    const again = () => this.schedule();
     source.connect(source.streaming, again);
     source.connect(source.patching, again);
     source.connect(source.properties.data.change, again);
@@ -63,7 +63,7 @@ class Desk {
 
   show(bars) { this.wanted = this.width = bars; this.goLive(); }
 
-  goLive() { this.following = true; if (this.wanted == null) this.wanted = this.width; this.newData = true; this.schedule(); }
+  goLive() { this.following = true; if (this.wanted == null) this.wanted = this.width; this.schedule(); }
 
   /* After a drag or a zoom: still live if the newest bar is in view. */
   judge() {
@@ -84,14 +84,9 @@ class Desk {
       x_range.setv({ start: newest - bars * step, end: newest + Math.max(2, 0.03 * bars) * step });
       this.moving = false;
     }
-    const { start, end } = x_range, half = (end - start) / 2;
-    const merge = Math.max(1, Math.ceil((end - start) / step / MAX_DRAWN));
-    const [from, to, merged] = this.drawn || [0, 0, 0];
-    if (this.newData || merge !== merged || start < from || end > to) {
-      this.copy(lower(t, start - half), lower(t, end + half), merge);
-      this.drawn = [start - half, end + half, merge];
-      this.newData = false;
-    }
+    const { start, end } = x_range, merge = Math.max(1, Math.ceil((end - start) / step / MAX_DRAWN));
+    this.copy(Math.max(0, lower(t, start) - merge), Math.min(n, lower(t, end) + merge), merge);
+    for (const axis of time_axes) if (!axis.visible) axis.visible = true;
     this.fit(start, end);
     this.heads();
     this.buttons();
@@ -100,16 +95,20 @@ class Desk {
 
   clear() {
     if (view.data.time.length) { view.data = Object.fromEntries(Object.keys(view.data).map((k) => [k, []])); bands.data = { x: [], inner: [], outer: [] }; }
+    for (const axis of [...time_axes, ...Object.values(figures).map((figure) => figure.right[0])]) axis.visible = false;
+    for (const leg of LEGS) last[leg].location = null;
     this.heads();
     this.buttons();
   }
 
   /* Rows [i0, i1) of the source into the drawn one, `merge` bars to one: open first, high max, low min, volume sum, the rest last.
-     Groups are cut at absolute times, so that they stand still as bars arrive. A hole in time becomes a gap, not a bridge. */
+     Groups are cut at absolute times, so that they stand still as bars arrive. A hole in time becomes a gap, not a bridge. Bars
+     outside the frame get no candle: Bokeh would paint them as a line at its edge. */
   copy(i0, i1, merge) {
     const d = source.data, { step, scale } = this.m, length = step * merge, out = {};
     for (const name of Object.keys(view.data)) out[name] = [];
     const firstY = firstKnown(d.y_close, lower(d.time, x_range.start)), firstX = firstKnown(d.x_close, lower(d.time, x_range.start));
+    const thin = Object.fromEntries(LEGS.map((leg) => [leg, 0.004 * (most(d[`${leg}_high`], i0, i1) + most(d[`${leg}_low`], i0, i1, -1))]));
     let before = null;
     for (let i = i0; i < i1;) {
       const group = Math.floor(d.time[i] / length);
@@ -120,12 +119,14 @@ class Desk {
       out.time.push(at);
       out.width.push(0.72 * length);
       for (const leg of LEGS) {
-        const bar = mergedBar(d, leg, i, j), up = bar.close >= bar.open, first = leg === "y" ? firstY : firstX;
+        const inside = at >= x_range.start && at <= x_range.end;
+        const bar = inside ? mergedBar(d, leg, i, j) : NO_BAR, up = bar.close >= bar.open, first = leg === "y" ? firstY : firstX;
         for (const name of ["open", "high", "low", "close", "volume"]) out[`${leg}_${name}`].push(bar[name]);
-        out[`${leg}_top`].push(Math.max(bar.open, bar.close));
-        out[`${leg}_bottom`].push(Math.min(bar.open, bar.close));
+        const middle = (bar.open + bar.close) / 2, body = Math.max(Math.abs(bar.open - bar.close), thin[leg]) / 2;
+        out[`${leg}_top`].push(middle + body);
+        out[`${leg}_bottom`].push(middle - body);
         out[`${leg}_colour`].push(up ? UP : DOWN);
-        out[`${leg}_norm`].push(100 * (bar.close / first - 1));
+        out[`${leg}_norm`].push(100 * (d[`${leg}_close`][j - 1] / first - 1));
       }
       for (const [name, column] of Object.entries(LINES)) {
         const value = d[column][j - 1];
@@ -172,21 +173,24 @@ class Desk {
       return [low, high];
     };
     const set = (name, [low, high], foot = 0.06, head = 0.06, flat = 1) => {
-      if (!Number.isFinite(low + high)) { [low, high] = [0, 1]; }
+      const known = Number.isFinite(low + high), axis = figures[name].right[0];
+      if (axis.visible !== known) axis.visible = known;  // an empty chart has no scale
+      if (!known) [low, high] = [0, 1];
       const size = high - low || flat;
       const wanted = { start: low - foot * size, end: high + head * size }, range = y_ranges[name];
       if (range.start !== wanted.start || range.end !== wanted.end) range.setv(wanted);
     };
     for (const leg of LEGS) {
       set(leg, over(`${leg}_low`, `${leg}_high`), 0.28, 0.05, 0.01);
-      const [, most] = over(`${leg}_volume`);
-      volumes[leg].setv({ start: 0, end: most > 0 ? 4.5 * most : 1 });
+      const [, largest] = over(`${leg}_volume`);
+      volumes[leg].setv({ start: 0, end: largest > 0 ? 4.5 * largest : 1 });
+      const { start: bottom, end: top } = y_ranges[leg], digits = Math.min(8, Math.max(0, Math.ceil(-Math.log10((top - bottom) / 5))));
+      figures[leg].right[0].formatter.format = "0,0" + (digits ? "." + "0".repeat(digits) : "");
       last[leg].location = lastKnown(source.data[`${leg}_close`]);
     }
     set("norm", over("y_norm", "x_norm"), 0.08, 0.08, 0.1);
     let [low, high] = over("spread", "mean");
-    const inside = bands.data.x.map((x, i) => [x, bands.data.outer[i]]).filter(([x]) => x >= start && x <= end);
-    for (const [, u] of inside) { if (u < low) low = u; if (u > high) high = u; }
+    for (const u of bands.data.outer) { if (u < low) low = u; if (u > high) high = u; }
     set("spread", [low, high]);
     [low, high] = over("zscore");
     set("zscore", [Math.min(low, -1.15 * entry), Math.max(high, 1.15 * entry)]);
@@ -208,8 +212,8 @@ class Desk {
     const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
     const value = (name) => (i >= 0 ? d[name][i] : NaN);
     const head = (panel, name, body) => {
-      const time = hover && at ? `<span class="at">${at} UTC</span>` : "";
-      const text = `<div class="head${hover ? " hover" : ""}"><span class="name">${name}</span>${body}${time}</div>`;
+      const brief = LEGS.includes(panel), time = at && (hover || brief) ? `<span class="at">${brief ? at.slice(11) : at} UTC</span>` : "";
+      const text = `<div class="head${hover ? " hover" : ""}"><span class="name">${name}</span><span class="body">${body}</span>${time}</div>`;
       if (heads[panel].text !== text) heads[panel].text = text;
     };
     for (const [leg, symbol] of [["y", y], ["x", x]]) {
@@ -217,7 +221,7 @@ class Desk {
       const digits = Math.max(2, ...[o, h, l, c].map(decimalsOf)), kind = c >= o ? "up" : "down";
       const price = (letter, u) => `<span>${letter} <span class="${kind}">${shown(u, digits)}</span></span>`;
       head(leg, escaped(symbol), price("O", o) + price("H", h) + price("L", l) + price("C", c) +
-        `<span>Vol ${shown(v, 2)}</span><span class="${kind}">${signed(1e4 * (c / o - 1), 1)} bp</span>`);
+        `<span>Vol ${shown(v, 2)}</span><span class="${kind} wide">${signed(1e4 * (c / o - 1), 1)} bp</span>`);
     }
     const colour = (css, u) => `<span style="color:${css}">${u}</span>`;
     const first = lower(d.time, x_range.start);
@@ -279,6 +283,13 @@ function firstKnown(values, from) {
   return NaN;
 }
 
+/* The largest of values[a..b), or of their negatives. */
+function most(values, a, b, sign = 1) {
+  let best = -Infinity;
+  for (let i = a; i < b; i++) if (sign * values[i] > best) best = sign * values[i];
+  return best;
+}
+
 function lastKnown(values) {
   for (let i = values.length - 1; i >= 0; i--) if (Number.isFinite(values[i])) return values[i];
   return null;
@@ -299,7 +310,7 @@ function mergedBar(d, leg, i, j) {
     bar.close = close[k];
     bar.volume += volume[k];
   }
-  return Number.isFinite(bar.close) ? bar : { open: NaN, high: NaN, low: NaN, close: NaN, volume: NaN };
+  return Number.isFinite(bar.close) ? bar : NO_BAR;
 }
 
 window.pairsDesk = new Desk();

@@ -34,18 +34,18 @@ class Panel:
     layout: Column
 
 
-def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, times: bool = False, digits: str = "0[.]00") -> Panel:
+def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, digits: str = "0[.]00") -> Panel:
     """An empty panel.
 
     Args:
         weight: share of the column's height.
-        times: whether it is the lowest of its column and shows time labels.
         digits: format of the y labels.
     """
     y_range = Range1d(0, 1, syncable=False)
     fig = figure(
         x_range=x_range, y_range=y_range, x_axis_type="datetime", y_axis_location="right", sizing_mode="stretch_both",
-        height=60, min_height=40, toolbar_location=None, tools="", output_backend="canvas", min_border_left=6, min_border_right=58, min_border_top=2,
+        height=60, min_height=40, toolbar_location=None, tools="", output_backend="canvas",
+        min_border_left=6, min_border_right=70, min_border_top=2,
         min_border_bottom=4, name=name, lod_threshold=None, background_fill_color=theme.PANEL, border_fill_color=theme.PANEL,
         border_fill_alpha=1.0, outline_line_color=theme.BORDER, outline_line_alpha=1.0,
     )  # fmt: skip
@@ -53,6 +53,7 @@ def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, times: bool
     fig.add_tools(pan, zoom)
     fig.toolbar.active_drag, fig.toolbar.active_scroll = pan, zoom
     for axis in (fig.xaxis[0], fig.yaxis[0]):
+        axis.syncable = False
         axis.axis_line_color = None
         axis.major_tick_line_color = None
         axis.minor_tick_line_color = None
@@ -60,11 +61,13 @@ def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, times: bool
         axis.major_label_text_font = theme.FONT
         axis.major_label_text_font_size = "10px"
         axis.major_label_standoff = 4
-    fig.xaxis[0].visible = times
+    fig.xaxis[0].visible = fig.yaxis[0].visible = (
+        False  # an empty chart has no scale; the browser shows them with the first rows
+    )
     fig.xaxis[0].formatter = DatetimeTickFormatter(**_TIMES)
     fig.xaxis[0].ticker.desired_num_ticks = 6
-    fig.yaxis[0].formatter = NumeralTickFormatter(format=digits)
-    fig.yaxis[0].ticker.desired_num_ticks = 5
+    fig.yaxis[0].formatter = NumeralTickFormatter(format=digits, syncable=False)
+    fig.yaxis[0].ticker.desired_num_ticks = 5 if weight > 4 else 3
     fig.yaxis[0].ticker.num_minor_ticks = 0
     fig.grid.grid_line_color = theme.GRID
     fig.grid.grid_line_alpha = 1.0

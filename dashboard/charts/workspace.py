@@ -45,13 +45,15 @@ def charts() -> Charts:
     shown = ["time", *leg_columns, "spread", "mean", "zscore", "correlation", "r_squared", "hedge_ratio"]
     view = ColumnDataSource(data={name: [] for name in shown}, name="view", syncable=False)
     bands = ColumnDataSource(data={"x": [], "inner": [], "outer": []}, name="bands", syncable=False)
-    x_range = Range1d(0, 1, name="x", syncable=False)
-    cursor = Span(dimension="height", line_color=theme.MUTED, line_dash="dotted", line_width=1, syncable=False, level="overlay")
+    x_range = Range1d(0, 1, name="time", syncable=False)
+    cursor = Span(
+        dimension="height", line_color=theme.MUTED, line_dash="dotted", line_width=1, syncable=False, level="overlay"
+    )
     cursor.location = None
 
     y, y_last, y_volume = _candles("y", x_range, cursor, view)
     x, x_last, x_volume = _candles("x", x_range, cursor, view)
-    norm = panel("norm", x_range, cursor, 4, times=True, digits="0.00")
+    norm = panel("norm", x_range, cursor, 4, digits="0.00")
     norm.figure.line("time", "y_norm", source=view, color=theme.LEG_Y, line_width=1.3)
     norm.figure.line("time", "x_norm", source=view, color=theme.LEG_X, line_width=1.3)
     norm.figure.add_layout(_level(0, theme.BORDER))
@@ -65,10 +67,19 @@ def charts() -> Charts:
     correlation = panel("correlation", x_range, cursor, 4)
     correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2)
     correlation.figure.line("time", "correlation", source=view, color=theme.CORRELATION, line_width=1.5)
-    hedge = panel("hedge", x_range, cursor, 4, times=True, digits="0.000")
+    hedge = panel("hedge", x_range, cursor, 4, digits="0.000")
     hedge.figure.line("time", "hedge_ratio", source=view, color=theme.AMBER, line_width=1.5)
 
-    notice = html("notice", by_browser=False, position="absolute", top="38%", left="0", width="100%", z_index="5", pointer_events="none")
+    notice = html(
+        "notice",
+        by_browser=False,
+        position="absolute",
+        top="38%",
+        left="0",
+        width="100%",
+        z_index="5",
+        pointer_events="none",
+    )
     rail = html("rail", by_browser=False, flex="0 0 236px", width="236px", overflow="auto", height="100%")
     rail.sizing_mode, rail.width = "stretch_height", 236
     clock, controls = html("clock"), html("controls", _CONTROLS, by_browser=False)
@@ -84,7 +95,8 @@ def charts() -> Charts:
             "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "clock": clock, "controls": controls,
             "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
             "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
-            "last": {"y": y_last, "x": x_last}, "thresholds": thresholds, "zones": zones,
+            "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
+            "thresholds": thresholds, "zones": zones,
         },
         code=_DESK_JS,
     )  # fmt: skip
@@ -103,23 +115,40 @@ def _level(at: float | None, colour: str, dash: str = "solid") -> Span:
 
 
 def _candles(leg: str, x_range: Range1d, cursor: Span, view: ColumnDataSource) -> tuple[Panel, Span, Range1d]:
-    made = panel(leg, x_range, cursor, 7, digits="0,0.00")
+    made = panel(leg, x_range, cursor, 7)
     fig, volume, last = made.figure, Range1d(0, 1, syncable=False), _level(None, theme.MUTED, "dotted")
     fig.extra_y_ranges = {"volume": volume}
     colour = f"{leg}_colour"
-    fig.vbar("time", "width", f"{leg}_volume", source=view, fill_color=colour, fill_alpha=0.3, line_color=None, y_range_name="volume")
+    fig.vbar(
+        "time",
+        "width",
+        f"{leg}_volume",
+        source=view,
+        fill_color=colour,
+        fill_alpha=0.3,
+        line_color=None,
+        y_range_name="volume",
+    )
     fig.segment("time", f"{leg}_low", "time", f"{leg}_high", source=view, line_color=colour)
-    fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=colour, line_color=colour, line_width=0.5)
+    fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=colour, line_color=None)
     view.data.update({"width": [], f"{leg}_top": [], f"{leg}_bottom": []})
     fig.add_layout(last)
     return made, last, volume
 
 
-def _zscore(x_range: Range1d, cursor: Span, view: ColumnDataSource) -> tuple[Panel, dict[str, Span], dict[str, BoxAnnotation]]:
+def _zscore(
+    x_range: Range1d, cursor: Span, view: ColumnDataSource
+) -> tuple[Panel, dict[str, Span], dict[str, BoxAnnotation]]:
     made = panel("zscore", x_range, cursor, 7)
     colours = {"short": theme.DOWN, "long": theme.UP, "exit": theme.MUTED}
     zones = {
-        name: BoxAnnotation(fill_color=colour, fill_alpha=0.08 if name == "exit" else 0.13, line_color=None, visible=False, syncable=False)
+        name: BoxAnnotation(
+            fill_color=colour,
+            fill_alpha=0.08 if name == "exit" else 0.13,
+            line_color=None,
+            visible=False,
+            syncable=False,
+        )
         for name, colour in colours.items()
     }
     thresholds = {"short": _level(None, theme.DOWN, "dashed"), "long": _level(None, theme.UP, "dashed")}

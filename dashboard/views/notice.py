@@ -6,20 +6,29 @@ from html import escape
 from dashboard.hub import Status
 from dashboard.state import Phase, Reading
 from dashboard.views.text import age, date_utc, number, utc
-from dashboard.views.tiles import silent_legs
 
 
-def banner(status: Status, last_close_us: int | None, remarks: Sequence[str]) -> str:
-    """Database away, else what was wrong with the address; '' when there is nothing to say."""
+def banner(status: Status, now: Reading | None, remarks: Sequence[str]) -> str:
+    """Database away; else a silent leg and what was wrong with the address; '' when there is nothing to say."""
     if status.down_since is not None:
-        held = f" Charts stand still: data up to {date_utc(last_close_us)}." if last_close_us is not None else ""
+        known = now is not None and now.last_close_us is not None
+        held = f" Charts stand still: data up to {date_utc(now.last_close_us)}." if now is not None and known else ""
         return (
             f'<div class="banner" role="alert"><b>Database away</b> since {utc(status.down_since)}, trying again every second.{held}'
             f' <span class="muted">{escape(status.reason)}</span></div>'
         )
-    if remarks:
-        return f'<div class="banner amber" role="status">{escape(" · ".join(remarks))}</div>'
-    return ""
+    lines = [_silence(now)] if now is not None and now.phase is Phase.STALE else []
+    lines += [escape(remark) for remark in remarks]
+    return f'<div class="banner amber" role="status">{" · ".join(lines)}</div>' if lines else ""
+
+
+def _silence(now: Reading) -> str:
+    ages = " and ".join(
+        f"<b>{escape(leg.symbol)}</b> last traded {age(leg.age_ms)} before the end of the bar"
+        for name, leg in (("y", now.y), ("x", now.x))
+        if now.stale in (name, "both")
+    )
+    return f"Stale: {ages}. Statistics pause until it trades again, prices go on."
 
 
 def waiting(dataset: str, asked: bool) -> str:
@@ -31,27 +40,24 @@ def waiting(dataset: str, asked: bool) -> str:
 
 
 def notice(now: Reading, reason: str = "") -> str:
-    """Why the statistics are not there, with progress; '' when they are.
+    """Why there are no statistics yet, with progress; '' when there are some.
 
     Args:
         reason: what the database says about missing rows.
     """
-    if now.phase is Phase.READY:
+    if now.phase in (Phase.READY, Phase.STALE):
         return ""
-    if now.phase is Phase.STALE:
-        ages = ", ".join(
-            f"{escape(leg.symbol)} {age(leg.age_ms)}" for leg in (now.y, now.x) if leg.symbol in silent_legs(now)
-        )
-        return _card(
-            f"{escape(silent_legs(now))} silent", f"Last trade before bar end: {ages}. Statistics pause until it trades again."
-        )
     if now.phase is Phase.WARM_UP:
         share = 100 * now.n / now.wanted_bars
         progress = f'<div class="track"><div class="done" style="width:{share:.1f}%"></div></div>nothing is back-filled'
         return _card(f"waiting for {now.wanted_bars} bars: {number(now.n, 0)}/{now.wanted_bars}", progress)
     if not now.bars:
-        return _card("No bars yet", escape(reason) or f"The first {now.interval} bar shows as soon as both legs have traded.")
-    return _card("No statistics yet", f"The first row of model {escape(now.model.name)} comes with the next closed bar.")
+        return _card(
+            "No bars yet", escape(reason) or f"The first {now.interval} bar shows as soon as both legs have traded."
+        )
+    return _card(
+        "No statistics yet", f"The first row of model {escape(now.model.name)} comes with the next closed bar."
+    )
 
 
 def _card(title: str, text: str) -> str:

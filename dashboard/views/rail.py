@@ -1,5 +1,7 @@
 """The cards beside the charts: the signal, and the statistics of the look-back."""
 
+from html import escape
+
 import numpy as np
 
 from dashboard.frame import Frame
@@ -20,7 +22,8 @@ def signal_card(now: Reading, entry: float, exit_: float) -> str:
     needle = f'<i style="left:{at:.1f}%"></i>' if at is not None else ""
     return (
         f'<div class="card"><h4>Signal by z, in-sample</h4><div class="word {_CLASS.get(word, "")}">{text}</div>'
-        f'<div class="gauge" style="background:{zones}">{needle}</div><div style="margin-top:8px">{_action(now, word, entry, exit_)}</div></div>'
+        f'<div class="gauge" style="background:{zones}">{needle}</div>'
+        f'<div class="action">{_action(now, word, entry, exit_)}</div></div>'
     )
 
 
@@ -29,7 +32,7 @@ def _action(now: Reading, word: Signal, entry: float, exit_: float) -> str:
         return f"enter beyond ±{entry:g}, exit inside ±{exit_:g}"
     first, second = ("sell", "buy") if word is Signal.SHORT else ("buy", "sell")
     unit = " notional" if now.model.price == "log" else ""
-    return f"{first} 1 {now.y.symbol} · {second} {number(now.hedge_ratio, 2)} {now.x.symbol}{unit}"
+    return f"{first} 1 {escape(now.y.symbol)} · {second} {number(now.hedge_ratio, 2)} {escape(now.x.symbol)}{unit}"
 
 
 def window_table(frame: Frame, now: Reading) -> str:
@@ -49,3 +52,15 @@ def window_table(frame: Frame, now: Reading) -> str:
         f'<div class="card"><h4>Look-back · {now.bars:,} bars</h4><table><tr><th></th><th>spread {spread_unit(now.model)}</th>'
         f"<th>z</th><th>ρ</th><th>β</th></tr>{''.join(rows)}</table></div>"
     )
+
+
+def model_card(now: Reading) -> str:
+    """What is computed, in words: which form of z, over which bars."""
+    model = now.model
+    rows = (
+        ("method", f"{escape(model.method)}, {model.price} prices"), ("fit window", f"{model.window:,} bars"),
+        ("z window", f"{model.z_window:,} bars"), ("correlation", f"{model.correlation_window:,} returns"),
+        ("z, in-sample", "fit includes the bar"), ("z, one-step", "fit ends a bar earlier"),
+    )  # fmt: skip
+    cells = "".join(f"<tr><td>{label}</td><td>{value}</td></tr>" for label, value in rows)
+    return f'<div class="card"><h4>Model {escape(model.name)}</h4><table>{cells}</table></div>'

@@ -14,7 +14,9 @@ def number(value: float, decimals: int, *, sign: bool = False, unit: str = "") -
     """
     if not math.isfinite(value):
         return DASH
-    return f"{value:{'+' if sign else ''},.{decimals}f}{unit}"
+    if abs(value) < 0.5 * 10.0**-decimals:
+        value = 0.0  # no "-0.00"
+    return f"{value:{'+' if sign and value else ''},.{decimals}f}{unit}"
 
 
 def price(value: float, decimals: int) -> str:

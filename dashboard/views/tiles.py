@@ -35,13 +35,13 @@ def tiles(now: Reading, entry: float, exit_: float) -> str:
 def _why_off(now: Reading) -> str:
     """Why the statistics cannot be read, or ''."""
     if now.phase is Phase.STALE:
-        return f"stale: {silent_legs(now)} silent"
+        return f"stale: {_silent_legs(now)} silent"
     if now.phase is Phase.WARM_UP:
         return f"warm-up {number(now.n, 0)}/{now.wanted_bars}"
     return "no statistics yet" if now.phase is Phase.EMPTY else ""
 
 
-def silent_legs(now: Reading) -> str:
+def _silent_legs(now: Reading) -> str:
     """The symbols whose last trade is too old."""
     return {"y": now.y.symbol, "x": now.x.symbol, "both": f"{now.y.symbol} and {now.x.symbol}"}.get(now.stale or "", "")
 
@@ -59,8 +59,9 @@ def _freshness(now: Reading) -> str:
     def silent(leg: str) -> str:
         return "amber" if now.stale in (leg, "both") else ""
 
-    value = f'<span class="{silent("y")}">{age(now.y.age_ms)}</span> <small>·</small> <span class="{silent("x")}">{age(now.x.age_ms)}</span>'
-    return _tile("freshness", "Last trade before bar end", value, f"{escape(now.y.symbol)} · {escape(now.x.symbol)}")
+    y, x = (f'<span class="{silent(name)}">{age(leg.age_ms)}</span>' for name, leg in (("y", now.y), ("x", now.x)))
+    value = f"{y} <small>·</small> {x}"
+    return _tile("freshness", "Age of last trade", value, f"{escape(now.y.symbol)} · {escape(now.x.symbol)}")
 
 
 def _tile(key: str, label: str, value: str, sub: str, off: str = "", colour: str = "") -> str:

@@ -138,7 +138,9 @@ class Writer:
                 (self.dataset, self.origin, *map(json.dumps, lists), "test"),
             )
 
-    def write(self, first: int, last: int, *, complete: bool = True, parts: Sequence[str] = ("y", "x", "stats")) -> None:
+    def write(
+        self, first: int, last: int, *, complete: bool = True, parts: Sequence[str] = ("y", "x", "stats")
+    ) -> None:
         """Send bars `first` .. `last` - 1; returns once they are accepted, which is a little before SQL sees them."""
         tables = {"y": bars_table, "x": bars_table, "stats": pair_stats_table}
         with sender(self.address) as out:

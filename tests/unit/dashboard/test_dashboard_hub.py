@@ -1,0 +1,241 @@
+"""Pollers: a source that fails, a subscriber that fails, holes, starts and ends. Plain asyncio, a hand-written source."""
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Coroutine
+
+import numpy as np
+
+from dashboard.data import Catalogue, MissingTableError, Selection
+from dashboard.frame import COLUMNS, ROW_OF, Rows
+from dashboard.hub import Feed, Hub
+from flows.domain.interval import Interval
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+from flows.errors import StorageError
+
+SELECTION = Selection("", Pair("A", "B"), Interval.S1, "ols")
+POLL_S = 0.005
+
+
+class Bars:
+    """A source in memory: bars 0 .. `count` - 1, or whatever goes wrong."""
+
+    def __init__(self) -> None:
+        self.count, self.first = 5, 0
+        self.problem: Exception | None = None
+        self.asked: list[int | None] = []
+        self.closed = 0
+
+    def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows:
+        self.asked.append(since_us)
+        if self.problem is not None:
+            raise self.problem
+        index = np.arange(max(self.first, (since_us or 0) // 1_000_000), self.count)[-limit:]
+        values = np.tile(index.astype(float), (len(COLUMNS), 1))
+        for name in ("y_closed", "x_closed", "stats_closed"):
+            values[ROW_OF[name]] = 1.0
+        return Rows(index * 1_000_000, values)
+
+    def catalogue(self, dataset: str) -> Catalogue | None:
+        if self.problem is not None:
+            raise self.problem
+        return (
+            Catalogue(dataset, "simulated", (SELECTION.pair,), (Interval.S1,), (Model("ols"),)) if self.count else None
+        )
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def run(test: Coroutine[object, object, None]) -> None:
+    """On a loop in a thread of its own: browser tests may have left one running in this one."""
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        executor.submit(asyncio.run, asyncio.wait_for(_completed(test), 20)).result()
+
+
+async def _completed(test: Coroutine[object, object, None]) -> None:
+    await test
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop go on until the condition holds; `run` sets the deadline."""
+    while not condition():
+        await asyncio.sleep(POLL_S)
+
+
+def feed_of(source: Bars) -> Feed:
+    feed = Hub(lambda: source, POLL_S).feed(SELECTION)
+    feed.need(600)
+    return feed
+
+
+def test_rows_arrive_and_only_news_is_told() -> None:
+    async def test() -> None:
+        source = Bars()
+        feed, told = feed_of(source), []
+        end = feed.subscribe(lambda: told.append(len(feed.frame)))
+        await until(lambda: len(source.asked) > 5)
+        assert told == [5], "polls that bring nothing new are not told"
+        source.count = 7
+        await until(lambda: len(feed.frame) == 7)
+        assert told == [5, 7]
+        assert source.asked[0] is None
+        assert set(source.asked[1:]) <= {3_000_000, 5_000_000}, "later polls ask from the last bar but one"
+        end()
+        end()
+
+    run(test())
+
+
+def test_a_database_away_is_a_state_and_ends() -> None:
+    async def test() -> None:
+        source = Bars()
+        feed, told = feed_of(source), []
+        feed.subscribe(lambda: told.append(feed.status.down_since is not None))
+        await until(lambda: told == [False])
+        source.problem = StorageError("connection refused")
+        await until(lambda: feed.status.errors >= 3)
+        assert told == [False, True], "told once, not at every attempt"
+        assert feed.status.reason == "connection refused"
+        assert len(feed.frame) == 5, "what was known stays"
+        source.problem, source.count = None, 6
+        await until(lambda: told[-1] is False)
+        assert feed.status.reconnects == 1
+        assert len(feed.frame) == 6
+
+    run(test())
+
+
+def test_attempts_grow_rarer_but_stay_within_a_second() -> None:
+    async def test() -> None:
+        source = Bars()
+        source.problem = StorageError("away")
+        feed = feed_of(source)
+        feed.subscribe(lambda: None)
+        clock = asyncio.get_running_loop().time
+        times: list[float] = []
+        while len(times) < 9:
+            seen = len(source.asked)
+            await until(lambda seen=seen: len(source.asked) > seen)
+            times.append(clock())
+        pauses = np.diff(times)
+        assert pauses[-1] > 4 * pauses[0]
+        assert max(pauses) < 1.0
+
+    run(test())
+
+
+def test_a_missing_table_is_said_and_is_not_database_down() -> None:
+    async def test() -> None:
+        source = Bars()
+        source.problem = MissingTableError("table does not exist [table=bars_1s]")
+        feed, told = feed_of(source), []
+        feed.subscribe(lambda: told.append(feed.status.reason))
+        await until(lambda: feed.status.polls > 3)
+        assert told == ["table does not exist [table=bars_1s]"]
+        assert feed.status.down_since is None
+        source.problem = None
+        await until(lambda: len(feed.frame) == 5)
+        assert feed.status.reason == ""
+
+    run(test())
+
+
+def test_a_failing_subscriber_is_dropped_and_the_others_go_on() -> None:
+    async def test() -> None:
+        source = Bars()
+        feed, told = feed_of(source), []
+
+        def broken() -> None:
+            raise RuntimeError("this page has a defect")
+
+        feed.subscribe(broken)
+        feed.subscribe(lambda: told.append(len(feed.frame)))
+        await until(lambda: told == [5])
+        assert feed.subscribers == 1
+        assert feed.status.down_since is None, "the database is not to blame"
+
+    run(test())
+
+
+def test_a_hole_is_loaded_anew() -> None:
+    async def test() -> None:
+        source = Bars()
+        feed = feed_of(source)
+        feed.subscribe(lambda: None)
+        await until(lambda: len(feed.frame) == 5)
+        generation = feed.frame.generation
+        source.first, source.count = 100, 110
+        await until(lambda: len(feed.frame) == 10)
+        assert feed.frame.generation == generation + 1
+        assert feed.frame.times[0] == 100_000_000
+
+    run(test())
+
+
+def test_a_longer_look_back_is_loaded_anew() -> None:
+    async def test() -> None:
+        source = Bars()
+        source.count = 50
+        feed = Hub(lambda: source, POLL_S).feed(SELECTION)
+        feed.need(10)
+        feed.subscribe(lambda: None)
+        await until(lambda: len(feed.frame) == 10)
+        feed.need(30)
+        await until(lambda: len(feed.frame) == 30)
+        feed.need(20)
+        source.count = 51
+        await until(lambda: feed.frame.times[-1] == 50_000_000)
+        assert len(feed.frame) == 30, "a shorter one keeps what others look at"
+
+    run(test())
+
+
+def test_one_poller_per_selection_which_ends_with_its_last_page() -> None:
+    async def test() -> None:
+        source = Bars()
+        hub = Hub(lambda: source, POLL_S)
+        first = hub.feed(SELECTION)
+        first.need(600)
+        ends = [first.subscribe(lambda: None)]
+        assert hub.feed(SELECTION) is first
+        ends.append(hub.feed(SELECTION).subscribe(lambda: None))
+        await until(lambda: len(first.frame) == 5)
+        for end in ends:
+            end()
+        await until(lambda: source.closed == 1)
+        asked = len(source.asked)
+        await asyncio.sleep(4 * POLL_S)
+        assert len(source.asked) == asked
+        assert hub.feed(SELECTION) is not first
+
+    run(test())
+
+
+def test_a_defect_in_a_poller_is_shown_not_silent() -> None:
+    async def test() -> None:
+        source = Bars()
+        source.problem = ZeroDivisionError("defect")
+        feed, told = feed_of(source), []
+        feed.subscribe(lambda: told.append(feed.status.reason))
+        await until(lambda: bool(told))
+        assert "defect" in told[0]
+        assert feed.status.down_since is not None
+
+    run(test())
+
+
+def test_the_catalogue_is_told_when_it_comes_to_be() -> None:
+    async def test() -> None:
+        source = Bars()
+        source.count = 0
+        watch = Hub(lambda: source, POLL_S).watch("q3")
+        told = []
+        watch.subscribe(lambda: told.append(watch.catalogue))
+        await until(lambda: told == [None])
+        source.count = 1
+        await until(lambda: told[-1] is not None)
+        assert told[-1].origin == "simulated"
+
+    run(test())
