@@ -8,7 +8,7 @@ export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 .DEFAULT_GOAL := run
 
 run: setup
-	@exec $(BIN)/pairs up $(ARGS)
+	@exec $(BIN)/python -I -S flows/process/launch.py $$PPID $(BIN)/pairs up $(ARGS)   # ends with this make, even by kill -9
 
 test: setup-dev
 	@$(BIN)/python tests/chromium.py
