@@ -48,10 +48,10 @@ def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset:
         name = dataset if dataset is not None else dataset_name(paths[0])
         if problem := dataset_problem(name):
             raise InputError(f"--dataset: {problem}")
-        with _database(settings) as address:
+        with _database(settings) as (address, look):
             register(address, dataset_of(settings, name, ORIGIN))
             _run(settings, source, QuestDBSink(address, name, settings.sinks.batch_rows, retry_of(settings)))
-        where = f"QuestDB, tables {name}_…; look with: pairs db --origin {ORIGIN}, page ?dataset={name}"
+        where = f"QuestDB, tables {name}_…; {look}; on the page: ?dataset={name}"
     _tell(source.tally, time.monotonic() - began, where)
     return source.tally
 
@@ -86,7 +86,7 @@ def dataset_name(path: Path) -> str:
 def _run(settings: Settings, source: FileSource, sink: Sink) -> None:
     with _progress(source):
         try:
-            run_main(build(settings, source, sink))
+            run_main(build(settings, source, sink))  # type: ignore[no-untyped-call]
         except RuntimeError as error:
             raise _cause(error) from error
 
@@ -112,11 +112,11 @@ def _progress(source: FileSource) -> Iterator[None]:
         yield
 
 
-def _database(settings: Settings) -> AbstractContextManager[Address]:
-    """The server that is named or that already runs; else one of our own for the time of the replay."""
+def _database(settings: Settings) -> AbstractContextManager[tuple[Address, str]]:
+    """The server that is named or that already runs, else one of our own for the time of the replay; and how to look into it."""
     address = address_of_database(settings)
     if address.external or _answers(address):
-        return nullcontext(address)
+        return nullcontext((address, f"console: {address.console_url}"))
     return _own_server(settings)
 
 
@@ -129,7 +129,7 @@ def _answers(address: Address) -> bool:
 
 
 @contextmanager
-def _own_server(settings: Settings) -> Iterator[Address]:
+def _own_server(settings: Settings) -> Iterator[tuple[Address, str]]:
     storage = settings.storage
     root = storage.database_root(ORIGIN)
     server = ManagedServer(
@@ -137,7 +137,7 @@ def _own_server(settings: Settings) -> Iterator[Address]:
         storage.max_heap_mb, storage.start_timeout_s, lambda line: print(line, file=sys.stderr),  # noqa: T201
     )  # fmt: skip
     with server:
-        yield server.address
+        yield server.address, f"start it with: pairs db --origin {ORIGIN}"
 
 
 def _tell(tally: Tally, seconds: float, where: str) -> None:

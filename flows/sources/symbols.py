@@ -18,7 +18,7 @@ def _slot(buffer: NDArray[np.uint8], start: int, end: int) -> int:
     h = np.uint64(_FNV_OFFSET)
     for i in range(start, end):
         h = (h ^ np.uint64(buffer[i])) * np.uint64(_FNV_PRIME)
-    return np.int64(h % np.uint64(_SLOTS))
+    return int(np.int64(h % np.uint64(_SLOTS)))
 
 
 @njit(cache=True)

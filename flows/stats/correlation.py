@@ -21,8 +21,8 @@ def warmup(c: int) -> int:
 
 
 def reach(next_index: int, c: int) -> int:
-    """Index of the oldest bar needed: one price more than the oldest return."""
-    return moments.reach(next_index, c) - 1
+    """Index of the oldest bar needed. The first return of that block is in no window to come, so its own price is enough."""
+    return moments.reach(next_index, c)
 
 
 def return_correlation(index: I64, log_x: F64, log_y: F64, c: int, first: int = 0) -> F64:
