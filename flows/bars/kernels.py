@@ -2,8 +2,8 @@
 
 Two passes. `collect` puts every tick into the cell of its symbol and second; cells of a symbol form a chain in time order, so a tick that
 steps back inside the allowed lateness finds its place. `emit` walks the chains up to the watermark, fills silent seconds with the close
-before them, and folds each one-second bar into the longer intervals. All sums are integers, and open and close go by id where there are ids,
-so no result depends on how ticks were cut or, within a second, ordered.
+before them, and folds each one-second bar into the longer intervals. All sums are integers, and open and close go by id where there are
+ids, so no result depends on how ticks were cut or, within a second, ordered.
 """
 
 import numpy as np
@@ -210,9 +210,7 @@ def _merge(into: I64, bar: I64, open_time: int) -> None:
 
 
 @njit(cache=True)
-def _fold_longer(
-    bar: I64, symbol: int, lengths: I64, longer: I64, out: I64, kinds: NDArray[np.int8], used: int
-) -> int:
+def _fold_longer(bar: I64, symbol: int, lengths: I64, longer: I64, out: I64, kinds: NDArray[np.int8], used: int) -> int:
     """Fold a finished one-second bar into every longer interval; write those that it ends or that ended before it."""
     for j in range(len(lengths)):
         held = longer[symbol, j]

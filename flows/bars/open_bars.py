@@ -25,7 +25,23 @@ from flows.domain.interval import Interval
 from flows.domain.scale import rescaled
 from flows.errors import InputError
 
-_FIELDS = ["open_time", "open", "high", "low", "close", "volume", "quote_volume", "trade_count", "taker_buy_volume", "taker_buy_quote_volume", "first_trade_id", "last_trade_id", "last_trade_time", "late_count"]
+_FIELDS = (
+    "open_time",
+    "open",
+    "high",
+    "low",
+    "close",
+    "volume",
+    "quote_volume",
+    "trade_count",
+    "taker_buy_volume",
+    "taker_buy_quote_volume",
+    "first_trade_id",
+    "last_trade_id",
+    "last_trade_time",
+    "late_count",
+)
+"""Columns of `Bars` in the order of the kernels' rows."""
 
 
 @dataclass(slots=True)
@@ -154,7 +170,9 @@ class OpenBars:
         if end < 0:
             i = -1 - end
             symbol = ticks.instruments[ticks.symbol[i]].symbol
-            raise InputError(f"{symbol}: the volume of one bar exceeds what can be summed exactly, at trade {ticks.trade_id[i]}")
+            raise InputError(
+                f"{symbol}: the volume of one bar exceeds what can be summed exactly, at trade {ticks.trade_id[i]}"
+            )
         state.cells = cells
 
     def _emitted(self, state: BarsState, until: I64, *, flush: bool, before: I64 | None) -> Iterator[Chunk[Bars]]:
