@@ -56,7 +56,8 @@ class PairStatistics:
     ) -> None:
         self._pair, self._interval, self._models, self._stale_after_ms = pair, interval, models, stale_after_ms
         state = state or PairState(np.empty(0, np.int64), np.empty((2, 0)), {})
-        self._index, self._prices = state.index, _with_logs(state.prices[_Y], state.prices[_X])
+        self._index = state.index
+        self._prices = _fill(np.empty((4, len(state.index))), state.prices[_Y], state.prices[_X])
         self._estimators = [estimator(model, pair, state.carried.get(model.name)) for model in models]
 
     def update(self, bars: PairBars) -> list[PairStats]:
@@ -94,11 +95,15 @@ class PairStatistics:
         """Index and prices of the remembered bars followed by the new ones, and the row where the new ones begin."""
         first = len(self._index)
         index = np.concatenate((self._index, bars.open_time // self._interval.us))
-        if np.any(index[1:] <= index[:-1]):
-            row = int(np.flatnonzero(index[1:] <= index[:-1])[0])
-            times = f"{index[row + 1] * self._interval.us} follows {index[row] * self._interval.us}"
+        new = index[max(first - 1, 0) :]
+        if np.any(new[1:] <= new[:-1]):
+            row = int(np.flatnonzero(new[1:] <= new[:-1])[0])
+            times = f"{new[row + 1] * self._interval.us} follows {new[row] * self._interval.us}"
             raise ValueError(f"{self._pair} {self._interval}: open times must increase, {times}")
-        return index, np.concatenate((self._prices, _with_logs(bars.y_close, bars.x_close)), axis=1), first
+        prices = np.empty((4, len(index)))
+        prices[:, :first] = self._prices
+        _fill(prices[:, first:], bars.y_close, bars.x_close)
+        return index, prices, first
 
     def _compute(
         self, bars: PairBars, index: I64, prices: F64, first: int, estimators: list[Estimator]
@@ -147,9 +152,12 @@ def warm_up(models: tuple[Model, ...]) -> None:
     PairStatistics(bars.pair, bars.interval, models, 0).update(bars)
 
 
-def _with_logs(y: F64, x: F64) -> F64:
+def _fill(prices: F64, y: F64, x: F64) -> F64:
     """Rows y, x, log y, log x: each price is logged once, when its bar comes."""
-    return np.stack((y, x, log_prices(y), log_prices(x)))
+    prices[_Y], prices[_X] = y, x
+    log_prices(y, prices[_LOG_Y])
+    log_prices(x, prices[_LOG_X])
+    return prices
 
 
 def _frame(bars: PairBars, model: Model, fit: F64, corr: F64, n: I64, warmup_left: I64, stale: I8) -> PairStats:

@@ -8,14 +8,12 @@ from numba import njit
 from flows.domain.frames import F64
 
 
-def log_prices(price: F64) -> F64:
-    """Natural logarithm, NaN for what is not a positive finite price. The only place where a logarithm of a price is taken.
+def log_prices(price: F64, out: F64) -> None:
+    """Natural logarithms into `out`, NaN for what is not a positive finite price. The only place where a price is logged.
 
     `numpy.log` differs from `math.log` in the last bit for 0.004 % of prices, so mixing the two would break bit equality.
     """
-    out = np.empty(len(price))
-    _log_prices(price, out)
-    return out
+    _log_prices(np.ascontiguousarray(price), out)
 
 
 @njit(cache=True)

@@ -100,6 +100,9 @@ def test_of_forming_and_closed_rows_of_one_key_the_last_stays() -> None:
     rows = newest_per_key(concatenated([table_rows(f) for f in (forming, forming, closed)]))
     assert rows.columns["complete"].tolist() == [False, False, True, True]  # type: ignore[union-attr]
     assert rows.columns["open_time"].tolist() == [START + S, START + S, START, START]  # type: ignore[union-attr]
+    two, six = some_bars(2, complete=False, close_up=50), some_bars(6, complete=False)
+    rows = newest_per_key(concatenated([table_rows(two), table_rows(six)]))
+    assert rows.columns["close"].tolist() == table_rows(six).columns["close"].tolist()  # type: ignore[union-attr]
     several = newest_per_key(concatenated([table_rows(some_stats(3, m, complete=False)) for m in ("a", "b", "a")]))
     assert _texts(several.columns["model"]) == ["b"] * 3 + ["a"] * 3
 
