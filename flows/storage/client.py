@@ -132,7 +132,7 @@ def connect(address: Address, timeout_s: float = 5.0) -> psycopg.Connection[Any]
             connect_timeout=max(2, round(timeout_s)),
         )
     except psycopg.OperationalError as error:
-        reason = str(error).strip().splitlines()[-1]
+        reason = str(error).strip().partition("\n")[0]
         raise StorageError(f"QuestDB at {host}:{address.pg_port} (PGwire) cannot be used: {reason}") from error
 
 
