@@ -154,7 +154,7 @@ class OpenBars:
             for column in columns:
                 state.cells[mine, column] = rescaled(state.cells[mine, column], by)
                 state.longer[s, :, column] = rescaled(state.longer[s, :, column], by)
-        state.symbols[s, LAST_CLOSE] *= 10**price
+        state.symbols[s : s + 1, LAST_CLOSE] = rescaled(state.symbols[s : s + 1, LAST_CLOSE], price)
 
     def _collect(self, ticks: Ticks) -> None:
         state = self._state
@@ -178,7 +178,8 @@ class OpenBars:
     def _emitted(self, state: BarsState, until: I64, *, flush: bool, before: I64 | None) -> Iterator[Chunk[Bars]]:
         n_bars, holes = count_bars(state.cells, state.heads, state.symbols, until, self._fill_limit)
         bars = np.empty((n_bars, ROW_WIDTH), np.int64)
-        room = sum(n_bars // int(length // SECOND) + 2 * len(until) + holes for length in self._lengths)
+        # A run of n bars without a hole touches at most n // length + 2 longer ones.
+        room = sum(n_bars // int(length // SECOND) + 2 * (len(until) + holes) for length in self._lengths)
         longer = np.empty((room, ROW_WIDTH), np.int64)
         kinds = np.empty(room, np.int8)
         used = emit(

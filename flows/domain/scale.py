@@ -5,10 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from flows.errors import InputError
+
 UNKNOWN = np.int64(np.iinfo(np.int64).min)
 """The integer that stands for "not known" in a scaled or time column; it becomes NaN or null at the border."""
 
 _EXACT = 1 << 53
+_LARGEST = (1 << 63) - 1
 
 
 def to_float(scaled: NDArray[np.int64], decimals: int) -> NDArray[np.float64]:
@@ -47,7 +50,14 @@ def to_float_by_symbol(
 
 
 def rescaled(scaled: NDArray[np.int64], by: int) -> NDArray[np.int64]:
-    """Integers of a scale finer by `by` decimals; UNKNOWN stays."""
+    """Integers of a scale finer by `by` decimals; UNKNOWN stays.
+
+    Raises:
+        InputError: an integer would leave the range of int64: numbers of an input are too large beside its decimals.
+    """
     if by == 0:
         return scaled
-    return np.where(scaled == UNKNOWN, UNKNOWN, scaled * np.int64(10**by))
+    known = scaled != UNKNOWN
+    if np.any(np.abs(scaled[known]) > _LARGEST // 10**by):
+        raise InputError(f"numbers too large for {by} more decimals: they cannot be held exactly")
+    return np.where(known, scaled * np.int64(10**by), UNKNOWN)

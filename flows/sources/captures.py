@@ -1,5 +1,6 @@
 """Raw captures: recorded messages through the same state machine as the socket's."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 from flows.domain.frames import Rejects
 from flows.sources.binance.feed import Feed, FeedState
 from flows.sources.merge import FileChunk
-from flows.sources.streams import ByteStream
+from flows.sources.streams import ByteStream, whole_lines
 from flows.sources.tally import Tally
+from flows.sources.text import BYTE_ORDER_MARK
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class CaptureFiles:
         block_bytes: int,
         state: CaptureState | None = None,
     ) -> None:
-        self._paths = sorted(paths, key=lambda path: (_first_line(path), path))
+        self._paths = sorted(paths, key=lambda path: (_first_received(path), path))
         self._block_bytes, self._reject_share = block_bytes, reject_share
         self._feed = Feed(None, None, silence_grace_us, max_ahead_us, state.feed if state else None)
         self._file, self._position, self._line = (state.file, state.position, state.line) if state else (0, 0, 1)
@@ -64,7 +66,7 @@ class CaptureFiles:
         while self._file < len(self._paths):
             if self._stream is None:
                 self._stream, self._rest = ByteStream(self._paths[self._file], self._position), b""
-            lines = self._whole_lines(self._stream)
+            lines, self._rest = whole_lines(self._stream, self._rest, self._block_bytes, self._line)
             if lines:
                 return self._applied(lines)
             if self._stream.truncated:
@@ -77,7 +79,8 @@ class CaptureFiles:
 
     def _applied(self, lines: bytes) -> list[FileChunk]:
         path = self._paths[self._file]
-        chunks = self._feed.on_lines(lines, path.name, self._line)
+        bare = lines.removeprefix(BYTE_ORDER_MARK) if self._position == 0 else lines
+        chunks = self._feed.on_lines(bare, path.name, self._line)
         self._position += len(lines)
         self._line += lines.count(b"\n")
         self._count()
@@ -95,23 +98,13 @@ class CaptureFiles:
         tally.repeated = counts["duplicates"]
         tally.rejected = sum(counts[name] for name in ("malformed", "ahead", "wrong_kind", "too_large"))
 
-    def _whole_lines(self, stream: ByteStream) -> bytes:
-        """Bytes up to a line end; at the end of the file also a last line without one."""
-        data = self._rest
-        while True:
-            more = stream.read(self._block_bytes)
-            data += more
-            end = data.rfind(b"\n") + 1
-            if end and more:
-                self._rest = data[end:]
-                return data[:end]
-            if not more:
-                self._rest = b""
-                return data
+
+_RECEIVED = re.compile(rb'"recv_ns"\s*:\s*(\d+)')
 
 
-def _first_line(path: Path) -> bytes:
+def _first_received(path: Path) -> int:
+    """Receive time of a capture's first message that tells it; 0 where none in its first 4 KiB does."""
     stream = ByteStream(path)
-    line = stream.read(4096).split(b"\n")[0]
+    found = _RECEIVED.search(stream.read(4096))
     stream.close()
-    return line
+    return int(found[1]) if found else 0

@@ -10,10 +10,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from flows.errors import InputError
+from flows.sources.gather import Columns
 from flows.sources.rows import Field, RowError
 from flows.sources.scan import NOTIONAL_LIMIT, Bytes, scan_decimal, scan_iso, scan_uint
 from flows.sources.symbols import SymbolTable, find_symbol
-from flows.sources.text import Columns
 
 ROLES = ("", "symbol", "time", "price", "size", "id", "is_buyer_maker", "side", "first_id", "last_id")
 _IGNORE, _SYMBOL, _TIME, _PRICE, _SIZE, _ID, _MAKER, _SIDE, _FIRST, _LAST = range(10)
@@ -35,6 +35,7 @@ _ARCHIVE_NAME = re.compile(r"([A-Z0-9_]+)-(?:trades|aggTrades)-")
 _OHLC = {"open", "high", "low", "close"}
 
 _ISO, _MS, _US = 0, 1, 2
+_QUOTE = 34
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ class CsvTicks:
         return "first_id" in self.columns and "last_id" in self.columns
 
     def parse(
-        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int
+        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int, line: int
     ) -> tuple[int, int, int, int]:
         """See `TextFormat.parse`."""
         fixed = -1 if self.symbol is None else table.index(self.symbol)
@@ -71,7 +72,7 @@ class CsvTicks:
             buffer, position, ord(self.delimiter), roles, kind, fixed, self.has_ids, self.has_aggregates,
             table.names, table.lengths, table.slots, table.price_decimals, table.size_decimals,
             columns.symbol, columns.time, columns.trade_id, columns.price, columns.size, columns.side,
-            columns.first_id, columns.last_id, n,
+            columns.first_id, columns.last_id, columns.line, n, line,
         )  # fmt: skip
 
     def fields(self, line: str) -> dict[str, Field] | None:
@@ -90,6 +91,10 @@ class CsvTicks:
         return {role: value for role, value in zip(self.columns, values, strict=True) if role}
 
 
+def _split(line: str, delimiter: str) -> list[str]:
+    return [value.strip().strip('"') for value in line.split(delimiter)]
+
+
 def _roles(header: list[str]) -> tuple[str, ...]:
     return tuple(_NAMES.get(name.strip("\ufeff ").lower(), "") for name in header)
 
@@ -100,13 +105,12 @@ def csv_dialect(path: Path, head: str) -> CsvTicks:
     Raises:
         InputError: no ticks, with the columns that are missing.
     """
-    lines = [line for line in head.splitlines() if line.strip()][:2]
+    lines = [line for line in head.splitlines() if line.strip()]
     if not lines:
         raise InputError(f"{path}: the file is empty")
     delimiter = max(",;\t|", key=lines[0].count)
-    first = [value.strip().strip('"') for value in lines[0].split(delimiter)]
+    first = _split(lines[0], delimiter)
     header = not any(_is_number(value) for value in first)
-    row = [value.strip().strip('"') for value in lines[1].split(delimiter)] if header and len(lines) > 1 else first
     columns = column_roles(path, first) if header else _bare_columns(path, first)
     matched = _ARCHIVE_NAME.match(path.name)
     symbol = matched[1] if matched and "symbol" not in columns else None
@@ -120,7 +124,9 @@ def csv_dialect(path: Path, head: str) -> CsvTicks:
         raise InputError(
             f"{path}: not a file of ticks: no column for {', '.join(missing)}{hint}; found {', '.join(first)}"
         )
-    time = row[columns.index("time")] if len(row) == len(columns) else ""
+    rows = (_split(line, delimiter) for line in lines[1 if header else 0 :])
+    times = [row[columns.index("time")] for row in rows if len(row) == len(columns)]
+    time = next(filter(_looks_like_time, times), "")  # one broken row must not decide
     archive = columns[: len(_TRADES)] == _TRADES or columns[: len(_AGG_TRADES)] == _AGG_TRADES
     return CsvTicks(columns, delimiter, _unit(time), symbol, header, archive)
 
@@ -182,7 +188,8 @@ def _parse(
     has_aggregates: bool, names: Bytes, lengths: NDArray[np.int64], slots: NDArray[np.int32],
     price_decimals: NDArray[np.int64], size_decimals: NDArray[np.int64], out_symbol: NDArray[np.int32],
     out_time: NDArray[np.int64], out_id: NDArray[np.int64], out_price: NDArray[np.int64], out_size: NDArray[np.int64],
-    out_side: NDArray[np.int8], out_first: NDArray[np.int64], out_last: NDArray[np.int64], n: int,
+    out_side: NDArray[np.int8], out_first: NDArray[np.int64], out_last: NDArray[np.int64],
+    out_line: NDArray[np.int64], n: int, line: int,
 ) -> tuple[int, int, int, int]:  # fmt: skip
     """Rows until one that is not plain. Price and size need their symbol's scale: where they stand before it they are read last."""
     total = len(buffer)
@@ -243,6 +250,9 @@ def _parse(
                 elif role == _TIME:
                     time, end = scan_iso(buffer, begin, i)
                     ok = ok and end == i
+                else:  # a quote there may change where the columns are
+                    for k in range(begin, i):
+                        ok = ok and buffer[k] != _QUOTE
             if field < last_field:
                 if buffer[i] != delimiter:
                     ok = False
@@ -267,6 +277,7 @@ def _parse(
         if price == 0 or size == 0:
             excluded += 1
             continue
+        out_line[n] = line + lines - 1
         out_symbol[n] = symbol
         out_time[n] = time
         out_price[n] = price
@@ -287,39 +298,30 @@ def _ends(buffer: Bytes, i: int, delimiter: int) -> bool:
 
 
 @njit(cache=True)
+def _is_word(buffer: Bytes, begin: int, end: int, word: Bytes) -> bool:
+    """The word, in letters of either case."""
+    if end - begin != len(word):
+        return False
+    same = True
+    for k in range(len(word)):
+        same = same and buffer[begin + k] | 32 == word[k]
+    return same
+
+
+_TRUE, _FALSE = np.frombuffer(b"true", np.uint8), np.frombuffer(b"false", np.uint8)
+_BUY, _SELL = np.frombuffer(b"buy", np.uint8), np.frombuffer(b"sell", np.uint8)
+
+
+@njit(cache=True)
 def _maker_side(buffer: Bytes, begin: int, end: int) -> int:
     """`true` (the buyer was the maker): the taker sold. 0: neither word."""
-    if (
-        end - begin == 4
-        and (buffer[begin] | 32) == 116
-        and buffer[begin + 3] | 32 == 101
-        and buffer[begin + 1] | 32 == 114
-    ):
+    if _is_word(buffer, begin, end, _TRUE):
         return -1
-    if (
-        end - begin == 5
-        and (buffer[begin] | 32) == 102
-        and buffer[begin + 4] | 32 == 101
-        and buffer[begin + 1] | 32 == 97
-    ):
-        return 1
-    return 0
+    return 1 if _is_word(buffer, begin, end, _FALSE) else 0
 
 
 @njit(cache=True)
 def _taker_side(buffer: Bytes, begin: int, end: int) -> int:
-    if (
-        end - begin == 3
-        and buffer[begin] | 32 == 98
-        and buffer[begin + 1] | 32 == 117
-        and buffer[begin + 2] | 32 == 121
-    ):
+    if _is_word(buffer, begin, end, _BUY):
         return 1
-    if (
-        end - begin == 4
-        and buffer[begin] | 32 == 115
-        and buffer[begin + 1] | 32 == 101
-        and buffer[begin + 2] | 32 == 108
-    ):
-        return -1
-    return 0
+    return -1 if _is_word(buffer, begin, end, _SELL) else 0

@@ -15,6 +15,7 @@ from flows.sources.symbols import SymbolTable
 from flows.sources.text import TextReader
 
 _HEAD = 65_536
+_PIECE = 1 << 20
 
 Kind = Literal["csv", "ndjson", "parquet", "capture"]
 Reader = TextReader | ParquetReader
@@ -90,6 +91,19 @@ def _json_file(path: Path, text: str) -> TickFile:
     )
 
 
+def in_order(files: list[TickFile]) -> list[TickFile]:
+    """Files of ticks by the time and id of their first trade: one that goes on in the millisecond where another ends comes after it."""
+    return sorted(files, key=lambda file: (*_first_trade(file), file.path)) if len(files) > 1 else files
+
+
+def _first_trade(file: TickFile) -> tuple[int, int]:
+    reader = file.open(SymbolTable(), lambda _: True, _HEAD, 0, 1)
+    while (block := reader.read()) and not block.last:
+        if len(block.ticks):
+            return int(block.ticks.time[0]), int(block.ticks.trade_id[0]) if file.has_ids else 0
+    return 0, 0
+
+
 def without_prefixes(files: list[TickFile]) -> tuple[list[TickFile], list[str]]:
     """Leave out collector files whose whole content is the beginning of another: its download button does not clear the buffer.
 
@@ -97,10 +111,8 @@ def without_prefixes(files: list[TickFile]) -> tuple[list[TickFile], list[str]]:
         the files to read, and a sentence for each that is left out.
     """
     kept, told = [], []
-    for file in files:
-        longer = next(
-            (o for o in files if o is not file and file.kind == o.kind == "ndjson" and _begins(file, o, files)), None
-        )
+    for f, file in enumerate(files):
+        longer = next((other for o, other in enumerate(files) if _is_repeated(file, other, o < f)), None)
         if longer is None:
             kept.append(file)
         else:
@@ -108,17 +120,19 @@ def without_prefixes(files: list[TickFile]) -> tuple[list[TickFile], list[str]]:
     return kept, told
 
 
-def _begins(short: TickFile, long: TickFile, files: list[TickFile]) -> bool:
-    a, b = ByteStream(short.path), ByteStream(long.path)
+def _is_repeated(file: TickFile, other: TickFile, other_first: bool) -> bool:
+    """Whether `other` holds all lines of `file` at its beginning; of two equal files the first counts."""
+    if file is other or not file.kind == other.kind == "ndjson":
+        return False
+    a, b = ByteStream(file.path), ByteStream(other.path)
+    at_line_end = True
     try:
-        while True:
-            x, y = a.read(1 << 20), b.read(1 << 20)
-            if len(x) < 1 << 20:
-                same = y[: len(x)] == x and y[len(x) : len(x) + 1] in (b"", b"\n")
-                equal = same and len(y) == len(x) and not b.read(1)
-                return same and (not equal or files.index(short) > files.index(long))
-            if x != y:
+        while x := a.read(_PIECE):
+            if b.read(len(x)) != x:
                 return False
+            at_line_end = x.endswith(b"\n")
+        following = b.read(1)
+        return (at_line_end or following in (b"", b"\n", b"\r")) and (bool(following) or other_first)
     finally:
         a.close()
         b.close()

@@ -9,7 +9,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from flows.errors import InputError
 from flows.sources import stop
 from flows.sources.captures import CaptureFiles, CaptureState
-from flows.sources.detect import recognise, without_prefixes
+from flows.sources.detect import in_order, recognise, without_prefixes
 from flows.sources.merge import FileChunk, MergeState, TickFiles
 from flows.sources.tally import Tally
 
@@ -55,7 +55,8 @@ class FileSource(FixedPartitionedSource[Item, SourceState]):
             other = next(file for file in files if file.kind != "capture")
             raise InputError(f"{captures[0].path} is a capture and {other.path} is not: they cannot be one input")
         self.size = sum(path.stat().st_size for path in paths)
-        self._files, self._notes = without_prefixes(files)
+        files, self._notes = without_prefixes(files)
+        self._files = files if captures else in_order(files)
         self._symbols = symbols
         self.on_progress: Callable[[int], None] = lambda _: None
         """Called with the bytes read so far, after each batch."""

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from flows.domain.chunk import Chunk
-from flows.domain.frames import I64, Rejects, Ticks, concatenated
+from flows.domain.frames import I64, Bools, Rejects, Ticks, concatenated
 from flows.domain.instrument import Instrument
 from flows.errors import InputError
 from flows.sources.detect import TickFile
-from flows.sources.order import find_jumps, find_repeats, mark_late, number_rows, running_newest
+from flows.sources.order import find_jumps, find_repeats, mark_late, number_rows
 from flows.sources.symbols import SymbolTable, at_scale
 from flows.sources.tally import Tally
 from flows.sources.text import TEXT_LIMIT, Block, Reject
@@ -23,17 +23,20 @@ class FileState:
     """Where a file is to be read on, and the rows of it that were read but not yet released (at most a few blocks).
 
     Attributes:
-        newest: newest believed time. waiting, key: rows in order with the newest time up to each. unjudged: a row so far ahead
-            that the one after it must tell whether to believe it.
+        newest: newest believed time. done: read to its end. cut: that end came before its time, nothing can follow.
+        waiting, key: rows in order with the newest time up to each. unjudged: a row so far ahead that the one after it must tell
+            whether to believe it, and its line.
     """
 
     position: int = 0
     line: int = 1
     newest: int = 0
     done: bool = False
+    cut: bool = False
     waiting: Ticks | None = None
     key: I64 | None = None
     unjudged: Ticks | None = None
+    unjudged_line: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class TickFiles:
     """Reads files block by block and releases their rows in time order; within a file the order of its lines stays.
 
     Args:
+        files: rows of one time come in the order of the files, so the one that begins first must stand first.
         lateness_us: how far a row may be behind the newest one before it and still be in time.
         jump_limit_us: a row further ahead of both its neighbours has a wrong time.
         reject_share: above this share of malformed rows the input is refused.
@@ -107,7 +111,8 @@ class TickFiles:
         chunks: list[FileChunk] = []
         while not chunks:
             chunks += self._filled()
-            released = self._released()
+            rejects, released = self._released()
+            chunks += rejects
             if released is None:
                 self.tally.check(self._reject_share, at_end=True)
                 return chunks or None
@@ -125,31 +130,32 @@ class TickFiles:
         return chunks
 
     def _loaded(self, head: "_Head") -> list[FileChunk]:
-        block, times = head.load(self._jump_limit)
-        self.tally.rows += block.rows
-        self.tally.excluded += block.excluded
-        if not block.rejects:
+        loaded = head.load(self._jump_limit)
+        self.tally.rows += loaded.rows
+        self.tally.excluded += loaded.excluded
+        if not loaded.rejects:
             return []
-        frame = _rejects_frame(head.file.path.name, block.rejects, times)
-        self.tally.rejected += len(frame)
-        first = block.rejects[0]
+        self.tally.rejected += len(loaded.rejects)
+        first = loaded.rejects[0]
         self.tally.first_reject = self.tally.first_reject or f"{head.file.path} line {first.line:,}, {first.reason}"
+        frame = _rejects_frame(head.file.path.name, loaded.rejects, loaded.filed)
         return [Chunk(np.full(1, self._newest, np.int64), frame)]
 
-    def _released(self) -> Ticks | None:
-        """Rows that no unread row can precede; None when all is read and released."""
+    def _released(self) -> tuple[list[FileChunk], Ticks | None]:
+        """Rows that no unread row can precede, None when all is read and released; and the rejects found on the way."""
         live = [head for head in self._heads if head.state.waiting is not None]
         if not live:
-            return None
+            return [], None
         horizon = min((int(head.last_key) for head in live if not head.state.done), default=None)
         if len(self._heads) == 1:
             horizon = None
         parts = [(f, *head.release(horizon)) for f, head in enumerate(self._heads) if head.state.waiting is not None]
-        if not any(len(rows) for _, rows, _ in parts):
+        chunks: list[FileChunk] = []
+        if not any(len(rows) for _, rows, _ in parts):  # a whole block of one time: read on behind it
             for head in live:
                 if not head.state.done and head.last_key == horizon:
-                    self._loaded(head)
-        return self._merged(parts)
+                    chunks += self._loaded(head)
+        return chunks, self._merged(parts)
 
     def _merged(self, parts: list[tuple[int, Ticks, I64]]) -> Ticks:
         instruments = self._table.instruments
@@ -177,13 +183,24 @@ class TickFiles:
         return Chunk(watermark, ticks)
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What one more block brought, apart from its ticks. `filed`: time of each reject; its own is not trusted."""
+
+    rows: int
+    excluded: int
+    rejects: list[Reject]
+    filed: list[int]
+
+
 class _Head:
     """One file and the rows that wait in it."""
 
     def __init__(
         self, file: TickFile, table: SymbolTable, accepts: Callable[[str], bool], block_bytes: int, state: FileState
     ) -> None:
-        self.file, self.state, self._table = file, state, table
+        # A file may have grown since a run that read it to its end.
+        self.file, self.state, self._table = file, replace(state, done=state.cut), table
         self._reader = file.open(table, accepts, block_bytes, state.position, state.line)
 
     @property
@@ -195,44 +212,48 @@ class _Head:
         assert self.state.key is not None
         return int(self.state.key[-1])
 
-    def load(self, jump_limit: int) -> tuple[Block, I64]:
-        """Read one more block behind the waiting rows: the block, and the newest time up to each of its rows."""
+    def load(self, jump_limit: int) -> _Loaded:
+        """Read one more block behind the waiting rows."""
+        newest = self.state.newest
         block = self._reader.read()
-        done = block is None
-        unjudged = self.state.unjudged
+        done = block is None or block.last
         if block is None:
-            block = Block(unjudged if unjudged is not None else self._reader.no_rows(), [], 0, 0)
-            fresh = block.ticks
-        else:
-            fresh = (
-                block.ticks
-                if unjudged is None
-                else concatenated([at_scale(unjudged, self._table.instruments), block.ticks])
-            )
-        jumps, judged = find_jumps(fresh.time, self.state.newest, jump_limit, done)
-        times = running_newest(np.where(jumps, 0, fresh.time), self.state.newest)
-        rejects = block.rejects + [_jump_reject(fresh, int(i)) for i in np.flatnonzero(jumps)]
-        whole = judged == len(fresh) and not jumps.any()
-        believed = fresh if whole else fresh.take(np.flatnonzero(~jumps[:judged]))
-        key = times[:judged] if whole else times[:judged][~jumps[:judged]]
-        self._wait(believed, key, done, None if judged == len(fresh) else fresh.take(slice(judged, None)))
-        return Block(believed, rejects, block.excluded, block.rows), times
+            block = Block(self._reader.no_rows(), np.zeros(0, np.int64), [], 0, 0)
+        ticks, lines, held = block.ticks, block.lines, 0
+        if self.state.unjudged is not None:
+            held = len(self.state.unjudged)
+            ticks = concatenated([at_scale(self.state.unjudged, ticks.instruments), ticks])
+            lines = np.concatenate([np.full(held, self.state.unjudged_line), lines])
+        jumps, judged, key, filed = find_jumps(ticks.time, newest, jump_limit, done)
+        filed_before = np.concatenate([np.array([newest]), filed])
+        self._wait(ticks, lines, key, judged, jumps, done, block.last)
+        wrong = [_jump_reject(ticks, lines, int(i)) for i in np.flatnonzero(jumps)]
+        times = [filed_before[reject.after + held] for reject in block.rejects]
+        times += [filed_before[reject.after] for reject in wrong]
+        return _Loaded(block.rows, block.excluded, block.rejects + wrong, [int(time) for time in times])
 
-    def _wait(self, ticks: Ticks, key: I64, done: bool, unjudged: Ticks | None) -> None:
+    def _wait(self, ticks: Ticks, lines: I64, key: I64, judged: int, jumps: Bools, done: bool, cut: bool) -> None:
+        """Put the rows that are believed behind those that wait, and keep the one that is not judged yet."""
+        newest = self.state.newest
+        unjudged = None if judged == len(ticks) else ticks.take(slice(judged, None))
+        if unjudged is not None or jumps.any():
+            believed = np.flatnonzero(~jumps[:judged])
+            ticks, key = ticks.take(believed), key[believed]
         waiting, old_key = self.state.waiting, self.state.key
         if waiting is not None and old_key is not None:
             ticks = concatenated([at_scale(waiting, ticks.instruments), ticks])
             key = np.concatenate([old_key, key])
-        newest = int(key[-1]) if len(key) else self.state.newest
         some = len(ticks) > 0
         self.state = FileState(
             self._reader.position,
             self._reader.line,
-            newest,
+            int(key[-1]) if some else newest,
             done,
+            cut,
             ticks if some else None,
             key if some else None,
             unjudged,
+            int(lines[-1]) if unjudged is not None else 0,
         )
 
     def release(self, horizon: int | None) -> tuple[Ticks, I64]:
@@ -261,20 +282,18 @@ def _identity(file: TickFile) -> str:
     return "aggregate trades" if file.has_aggregates else "trades with ids" if file.has_ids else "trades without ids"
 
 
-def _jump_reject(ticks: Ticks, i: int) -> Reject:
-    when = np.datetime64(int(ticks.time[i]), "us")
+def _jump_reject(ticks: Ticks, lines: I64, i: int) -> Reject:
+    when = f"{np.datetime64(int(ticks.time[i]), 'us')}Z"
     symbol = ticks.instruments[ticks.symbol[i]].symbol
-    reason = f"column time: {when}Z is far ahead of the rows around it"
-    return Reject(0, i, reason, f"{symbol} {when}Z"[:TEXT_LIMIT])
+    reason = f"column time: {when} is too far ahead of the rows around it (files.max_forward_jump_s is the limit)"
+    return Reject(int(lines[i]), i, reason, f"{symbol} {when}"[:TEXT_LIMIT])
 
 
-def _rejects_frame(source: str, rejects: list[Reject], times: I64) -> Rejects:
-    """Filed at the newest time before each, as its own is not trusted."""
-    newest = [int(times[reject.after - 1]) if 0 < reject.after <= len(times) else 0 for reject in rejects]
+def _rejects_frame(source: str, rejects: list[Reject], filed: list[int]) -> Rejects:
     return Rejects(
         source=np.array([source] * len(rejects), np.object_),
         line=np.array([reject.line for reject in rejects], np.int64),
-        time=np.array(newest, np.int64),
+        time=np.array(filed, np.int64),
         reason=np.array([reject.reason for reject in rejects], np.object_),
         text=np.array([reject.text for reject in rejects], np.object_),
     )

@@ -12,10 +12,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from flows.sources.gather import Columns
 from flows.sources.rows import Field, RowError, shown
 from flows.sources.scan import NOTIONAL_LIMIT, Bytes, scan_decimal, scan_iso
 from flows.sources.symbols import SymbolTable, find_symbol
-from flows.sources.text import Columns
 
 _KEYS = {"symbol": "symbol", "ts": "time", "price": "price", "size": "size"}
 
@@ -30,12 +30,12 @@ class NdjsonTicks:
     has_aggregates: bool = False
 
     def parse(
-        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int
+        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int, line: int
     ) -> tuple[int, int, int, int]:
         """See `TextFormat.parse`."""
         return _parse(
             buffer, position, table.names, table.lengths, table.slots, table.price_decimals, table.size_decimals,
-            columns.symbol, columns.time, columns.price, columns.size, columns.side, n,
+            columns.symbol, columns.time, columns.price, columns.size, columns.side, columns.line, n, line,
         )  # fmt: skip
 
     def fields(self, line: str) -> dict[str, Field] | None:
@@ -61,7 +61,8 @@ class NdjsonTicks:
 def _parse(
     buffer: Bytes, position: int, names: Bytes, lengths: NDArray[np.int64], slots: NDArray[np.int32],
     price_decimals: NDArray[np.int64], size_decimals: NDArray[np.int64], out_symbol: NDArray[np.int32],
-    out_time: NDArray[np.int64], out_price: NDArray[np.int64], out_size: NDArray[np.int64], out_side: NDArray[np.int8], n: int,
+    out_time: NDArray[np.int64], out_price: NDArray[np.int64], out_size: NDArray[np.int64], out_side: NDArray[np.int8],
+    out_line: NDArray[np.int64], n: int, line: int,
 ) -> tuple[int, int, int, int]:  # fmt: skip
     """Rows until one that is not exactly four plain members without white space but single spaces."""
     total = len(buffer)
@@ -150,6 +151,7 @@ def _parse(
         out_price[n] = price
         out_size[n] = amount
         out_side[n] = 0
+        out_line[n] = line + lines - 1
         n += 1
     return n, i, lines, excluded
 

@@ -8,7 +8,7 @@ I64 = NDArray[np.int64]
 
 
 @njit(cache=True)
-def find_jumps(time: I64, newest: int, limit: int, at_end: bool) -> tuple[NDArray[np.bool_], int]:
+def find_jumps(time: I64, newest: int, limit: int, at_end: bool) -> tuple[NDArray[np.bool_], int, I64, I64]:
     """Rows whose time is more than `limit` ahead of the rows on both sides: a wrong time, not a silence.
 
     Args:
@@ -16,32 +16,28 @@ def find_jumps(time: I64, newest: int, limit: int, at_end: bool) -> tuple[NDArra
         at_end: no row follows the last one; such a row without a witness is not believed.
 
     Returns:
-        Mask of the rows not believed, and how many rows are judged: one less than all where the last one waits for its next.
+        Mask of the rows not believed; how many rows are judged: one less than all where the last one waits for its next; the newest
+        time up to each row; and the time at which a malformed line after each row is filed: the same, but without the row itself
+        where only its next decides about it, so that it does not depend on where the input is cut.
     """
     n = len(time)
     jump = np.zeros(n, np.bool_)
+    key, filed = np.empty(n, np.int64), np.empty(n, np.int64)
     for i in range(n):
         ahead = time[i] > newest + limit
+        filed[i] = newest if ahead else max(newest, time[i])
+        key[i] = newest
         if ahead:
             if i + 1 < n:
                 jump[i] = time[i + 1] < time[i] - limit
             elif not at_end:
-                return jump, n - 1
+                return jump, n - 1, key, filed
             else:
                 jump[i] = newest > 0
         if not jump[i]:
             newest = max(newest, time[i])
-    return jump, n
-
-
-@njit(cache=True)
-def running_newest(time: I64, newest: int) -> I64:
-    """The newest time up to each row, `newest` before the first."""
-    out = np.empty(len(time), np.int64)
-    for i in range(len(time)):
-        newest = max(newest, time[i])
-        out[i] = newest
-    return out
+            key[i] = newest
+    return jump, n, key, filed
 
 
 @njit(cache=True)

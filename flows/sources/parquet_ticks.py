@@ -1,4 +1,8 @@
-"""Ticks as Parquet: the columns of the CSV forms, prices and sizes as doubles, decimals, integers or text."""
+"""Ticks as Parquet: the columns of the CSV forms, prices and sizes as doubles, decimals, integers or text.
+
+Whole columns are converted at once. What Arrow cannot convert, and prices and sizes as text, is read row by row by
+`flows.sources.rows`, which also words the reasons of rejected rows.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,14 +17,17 @@ from numpy.typing import NDArray
 
 from flows.domain.frames import I64, Ticks
 from flows.domain.instrument import Instrument, symbol_problem
+from flows.domain.scale import rescaled
 from flows.errors import InputError
 from flows.sources.csv_ticks import column_roles
-from flows.sources.rows import MAX_DECIMALS, MAX_TIME_US, MIN_TIME_US, Field, RowError, read_row
+from flows.sources.gather import Gathered
+from flows.sources.rows import MAX_DECIMALS, MAX_TIME_US, MIN_TIME_US, Field, Row, RowError, read_row
 from flows.sources.scan import EXACT, NOTIONAL_LIMIT
 from flows.sources.symbols import SymbolTable
 from flows.sources.text import TEXT_LIMIT, Block, Reject
 
 _BATCH_ROWS = 131_072
+_UNITS = {13: "ms", 16: "us"}
 
 
 class ParquetReader:
@@ -100,41 +107,95 @@ class ParquetReader:
             raise InputError(f"{self.path}: damaged at row {self.line}: {error}") from error
 
     def _time_unit(self) -> str | None:
-        """Unit of an integer time column by the magnitude of its first value; None for timestamps and text."""
+        """Unit of an integer time column by the magnitude of its first usual value; None for timestamps and text."""
         kind = self._file.schema_arrow.field(self._roles["time"]).type
         if pa.types.is_timestamp(kind) or not pa.types.is_integer(kind):
             return None
-        for batch in self._file.iter_batches(1, columns=[self._roles["time"]]):
-            digits = len(str(batch.column(0)[0].as_py()))
-            return {13: "ms", 16: "us"}.get(digits, "ms")
-        return None
+        for batch in self._file.iter_batches(1_000, columns=[self._roles["time"]]):
+            digits = [len(str(value)) for value in batch.column(0).to_pylist()]
+            return next((_UNITS[count] for count in digits if count in _UNITS), "ms")
+        return "ms"
 
     def _block(self, batch: Any) -> Block:
+        column = {role: batch.column(name) for role, name in self._roles.items()}
+        if not any(pa.types.is_string(_value_type(column[which])) for which in ("price", "size")):
+            try:
+                return self._by_column(batch, column)
+            except pa.ArrowException:
+                pass  # some value does not convert: find out which
+        return self._by_row(batch, column)
+
+    def _by_column(self, batch: Any, column: dict[str, Any]) -> Block:
         n = batch.num_rows
         good = np.ones(n, np.bool_)
-        column = {role: batch.column(name) for role, name in self._roles.items()}
-        for array in column.values():
-            if array.null_count:
+        for role, array in column.items():
+            if array.null_count and role != "side":
                 good &= pc.is_valid(array).to_numpy(zero_copy_only=False)
-        symbol = self._symbols(column["symbol"], good)
-        time = self._times(column["time"], good)
+        time = self._times(column["time"])
+        good &= (time >= MIN_TIME_US) & (time < MAX_TIME_US)
         trade_id = self._whole(column.get("id"), n, good)
         first, last = self._whole(column.get("first_id"), n, good), self._whole(column.get("last_id"), n, good)
         side = self._sides(column, n, good)
         if self.has_aggregates:
             good &= last >= first
+        symbol = self._symbols(column["symbol"], good)
         price = self._scaled(column["price"], symbol, good, "price")
         size = self._scaled(column["size"], symbol, good, "size")
         good &= price.astype(np.float64) * size < NOTIONAL_LIMIT
         zero = good & ((price == 0) | (size == 0))
         kept = good & ~zero
-        rejects = [self._reject(batch, int(i), int(np.count_nonzero(kept[:i]))) for i in np.flatnonzero(~good)]
+        rejects = [self._reject(batch, column, int(i), int(np.count_nonzero(kept[:i]))) for i in np.flatnonzero(~good)]
         aggregates = self.has_aggregates
         ticks = Ticks(
             self._table.instruments, symbol, time, trade_id, price, size, side, np.zeros(n, np.bool_),
             first if aggregates else None, last if aggregates else None, ids_known=self.has_ids,
         )  # fmt: skip
-        return Block(ticks if kept.all() else ticks.take(kept), rejects, int(zero.sum()), n)
+        lines = np.arange(self.line, self.line + n)
+        return Block(ticks if kept.all() else ticks.take(kept), lines[kept], rejects, int(zero.sum()), n)
+
+    def _by_row(self, batch: Any, column: dict[str, Any]) -> Block:
+        gathered = Gathered(self._table, batch.num_rows, has_ids=self.has_ids, has_aggregates=self.has_aggregates)
+        rejects: list[Reject] = []
+        excluded = 0
+        for i in range(batch.num_rows):
+            try:
+                row = self._careful(column, i)
+                if row is None:
+                    excluded += 1
+                else:
+                    gathered.put(row, self.line + i)
+            except RowError as error:
+                rejects.append(Reject(self.line + i, gathered.n, str(error), self._shown(batch, i)))
+        return Block(gathered.ticks(), gathered.columns.line[: gathered.n], rejects, excluded, batch.num_rows)
+
+    def _careful(self, column: dict[str, Any], i: int) -> Row | None:
+        """One row, read with care; None for one that says "no trade".
+
+        Raises:
+            RowError: with the reason.
+        """
+        unit = self._unit
+        fields: dict[str, Field] = {role: array[i].as_py() for role, array in column.items() if role != "time"}
+        time = column["time"]
+        if pa.types.is_timestamp(time.type):
+            unit, fields["time"] = "us", int(self._times(time[i : i + 1])[0])
+        else:
+            fields["time"] = time[i].as_py()
+        row = read_row(fields, unit, None)
+        if row is not None and not self._accepts(row.symbol):
+            raise RowError(f'column symbol: unknown symbol "{row.symbol}"')
+        return row
+
+    def _reject(self, batch: Any, column: dict[str, Any], i: int, after: int) -> Reject:
+        reason = "price, size or their product is too large to be held exactly"
+        try:
+            self._careful(column, i)
+        except RowError as error:
+            reason = str(error)
+        return Reject(self.line + i, after, reason, self._shown(batch, i))
+
+    def _shown(self, batch: Any, i: int) -> str:
+        return ", ".join(f"{name}={batch.column(name)[i]}" for name in self._roles.values())[:TEXT_LIMIT]
 
     def _symbols(self, array: Any, good: NDArray[np.bool_]) -> NDArray[np.int32]:
         encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
@@ -150,17 +211,18 @@ class ParquetReader:
         good &= symbol >= 0
         return symbol
 
-    def _times(self, array: Any, good: NDArray[np.bool_]) -> I64:
-        if pa.types.is_timestamp(array.type):
-            time = pc.cast(array, pa.timestamp("us", array.type.tz), safe=False)
-            values = pc.fill_null(pc.cast(time, pa.int64()), 0).to_numpy(zero_copy_only=False)
-        elif pa.types.is_integer(array.type):
-            values = pc.fill_null(pc.cast(array, pa.int64()), 0).to_numpy(zero_copy_only=False)
-            values = values * 1_000 if self._unit == "ms" else values
+    def _times(self, array: Any) -> I64:
+        """Microseconds; 0, which no row has, for null."""
+        kind = array.type
+        if pa.types.is_timestamp(kind):
+            array, factor = pc.cast(array, pa.timestamp("us", kind.tz), safe=False), 1
         else:
-            values = self._by_row(array, good, lambda value: read_time(value))
-        good &= (values >= MIN_TIME_US) & (values < MAX_TIME_US)
-        return values  # type: ignore[no-any-return]
+            factor = {"ms": 1_000, "us": 1, None: 0}[self._unit]
+        if not factor:
+            times = [read_time(text) for text in array.to_pylist()]
+            return np.array(times, np.int64)
+        values: I64 = pc.fill_null(pc.cast(array, pa.int64()), 0).to_numpy(zero_copy_only=False)
+        return np.where(np.abs(values) < MAX_TIME_US, values * factor, 0) if factor > 1 else values
 
     def _whole(self, array: Any, n: int, good: NDArray[np.bool_]) -> I64:
         if array is None:
@@ -179,13 +241,15 @@ class ParquetReader:
             buy, sell = (
                 pc.fill_null(pc.equal(text, word), False).to_numpy(zero_copy_only=False) for word in ("buy", "sell")
             )
-            good &= buy | sell
+            good &= buy | sell | pc.fill_null(pc.equal(text, ""), True).to_numpy(zero_copy_only=False)
             given: NDArray[np.int8] = buy.astype(np.int8) - sell.astype(np.int8)
             return given
         return np.zeros(n, np.int8)
 
     def _scaled(self, array: Any, symbol: NDArray[np.int32], good: NDArray[np.bool_], which: str) -> I64:
         """Exact integers at the symbols' scale, which grows as the values need it."""
+        if pa.types.is_decimal(array.type):
+            return self._scaled_decimals(array, symbol, good, which)
         values = pc.fill_null(pc.cast(array, pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
         out = np.empty(len(values), np.int64)
         start = 0
@@ -195,44 +259,45 @@ class ParquetReader:
             if bad < 0:
                 return out
             needed = _decimals_needed(float(values[bad]))
-            if needed is None:
+            if needed is None or needed <= decimals[symbol[bad]]:
                 good[bad], out[bad], start = False, 0, bad + 1
                 continue
             k = int(symbol[bad])
             grown = needed - int(decimals[k])
-            self._table.refine(k, needed if which == "price" else 0, needed if which == "size" else 0)
+            self._refine(k, needed, which)
             mine = (symbol[:bad] == k) & good[:bad]
-            out[:bad][mine] *= 10**grown
+            out[:bad][mine] = rescaled(out[:bad][mine], grown)
             start = bad
 
-    def _by_row(self, array: Any, good: NDArray[np.bool_], read: Callable[[Any], int]) -> I64:
-        out = np.zeros(len(array), np.int64)
-        for i, value in enumerate(array.to_pylist()):
-            try:
-                out[i] = read(value)
-            except RowError:
-                good[i] = False
-        return out
+    def _scaled_decimals(self, array: Any, symbol: NDArray[np.int32], good: NDArray[np.bool_], which: str) -> I64:
+        """Decimals hold the integers that are wanted: only their scale differs."""
+        wide = pc.cast(array, pa.decimal128(38, MAX_DECIMALS))  # an error where a digit would be lost
+        words = np.frombuffer(wide.buffers()[1], np.int64).reshape(-1, 2)[wide.offset : wide.offset + len(wide)]
+        good &= (words[:, 1] == 0) & (words[:, 0] >= 0)
+        fine = np.where(good, words[:, 0], 0)
+        for k in np.unique(symbol[good]).tolist():
+            of_k = fine[good & (symbol == k)]
+            needed = next(d for d in range(MAX_DECIMALS + 1) if not np.any(of_k % 10 ** (MAX_DECIMALS - d)))
+            self._refine(k, needed, which)
+        decimals = self._table.price_decimals if which == "price" else self._table.size_decimals
+        out: I64 = fine // 10 ** (MAX_DECIMALS - decimals[symbol])
+        good &= out < EXACT
+        return np.where(good, out, 0)
 
-    def _reject(self, batch: Any, i: int, after: int) -> Reject:
-        """Read the row once more with care, for the reason."""
-        fields: dict[str, Field] = {role: batch.column(name)[i].as_py() for role, name in self._roles.items()}
-        text = str({name: str(batch.column(name)[i].as_py()) for name in self._roles.values()})[:TEXT_LIMIT]
-        try:
-            if not isinstance(fields["time"], int | str | None):
-                fields["time"] = 0 if fields["time"] is None else int(fields["time"].timestamp() * 1000)  # type: ignore[union-attr]
-            row = read_row(fields, self._unit if self._unit or not isinstance(fields["time"], int) else "ms", None)
-            reason = "a value is missing or out of range"
-            if row is not None and not self._accepts(row.symbol):
-                reason = f'column symbol: unknown symbol "{row.symbol}"'
-        except RowError as error:
-            reason = str(error)
-        return Reject(self.line + i, after, reason, text)
+    def _refine(self, k: int, decimals: int, which: str) -> None:
+        self._table.refine(k, decimals if which == "price" else 0, decimals if which == "size" else 0)
+
+
+def _value_type(array: Any) -> Any:
+    return array.type.value_type if pa.types.is_dictionary(array.type) else array.type
 
 
 def read_time(value: Field) -> int:
-    """An ISO 8601 text as microseconds; raises RowError."""
-    row = read_row({"symbol": "X", "time": value, "price": 1, "size": 1}, None, None)
+    """An ISO 8601 text as microseconds, 0 where it is none."""
+    try:
+        row = read_row({"symbol": "X", "time": value, "price": 1, "size": 1}, None, None)
+    except RowError:
+        return 0
     return row.time if row else 0
 
 

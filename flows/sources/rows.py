@@ -14,7 +14,7 @@ MAX_DECIMALS = 8
 MIN_TIME_US = 1_230_768_000_000_000
 MAX_TIME_US = 4_102_444_800_000_000
 """Times from 2009 to 2100 are believed; anything else is a wrong unit."""
-UNITS = {"s": 1_000_000, "ms": 1_000, "us": 1}
+UNITS = {"ms": 1_000, "us": 1}
 
 Field = str | int | float | Decimal | bool | None
 """A field as its format gives it: JSON has numbers, CSV has text."""
@@ -65,8 +65,14 @@ def read_row(fields: dict[str, Field], unit: str | None, symbol: str | None) -> 
 
 def decimals_of(value: Decimal) -> int:
     """Decimals without trailing zeros."""
-    exponent = value.normalize().as_tuple().exponent
-    return max(0, -exponent) if isinstance(exponent, int) else 0
+    _, digits, exponent = value.as_tuple()
+    if not isinstance(exponent, int) or not value:
+        return 0
+    for digit in reversed(digits):
+        if digit or exponent >= 0:
+            break
+        exponent += 1
+    return max(0, -exponent)
 
 
 def scaled(value: Decimal, decimals: int, column: str) -> int:
@@ -75,7 +81,9 @@ def scaled(value: Decimal, decimals: int, column: str) -> int:
     Raises:
         RowError: beyond what can be held exactly.
     """
-    result = int(value.scaleb(decimals))
+    result = int(
+        value * 10**decimals
+    )  # in reach of the context's precision: at most 16 digits before the point, 8 after
     if result >= EXACT:
         raise RowError(f"column {column}: {value} is too large")
     return result
@@ -103,8 +111,8 @@ def _symbol(value: Field) -> str:
 
 def _number(value: Field, column: str) -> Decimal:
     try:
-        number = Decimal(value if isinstance(value, str | int) and not isinstance(value, bool) else repr_decimal(value))
-    except (InvalidOperation, TypeError, ValueError):
+        number = _decimal(value)
+    except (InvalidOperation, ValueError):
         raise RowError(f"column {column}: expected a positive number, found {shown(value)}") from None
     if not number.is_finite() or number < 0 or (number == 0 and number.is_signed()):
         raise RowError(f"column {column}: expected a positive number, found {shown(value)}")
@@ -115,11 +123,18 @@ def _number(value: Field, column: str) -> Decimal:
     return number
 
 
-def repr_decimal(value: Field) -> Decimal:
-    """A JSON or Parquet number as the decimal it was written as: the shortest that gives the same float."""
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?")
+
+
+def _decimal(value: Field) -> Decimal:
+    """Text and JSON numbers as they are written; a Parquet double as the shortest decimal that gives the same double."""
     if isinstance(value, Decimal):
         return value
-    if not isinstance(value, float) or not math.isfinite(value):
+    if isinstance(value, str):
+        if not _PLAIN.fullmatch(value):  # Decimal itself takes 1_000 and digits of every script
+            raise ValueError(value)
+        return Decimal(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(value)
     return Decimal(repr(value))
 
@@ -132,13 +147,18 @@ def _whole(value: Field, column: str) -> int:
     raise RowError(f"column {column}: expected a whole number, found {shown(value)}")
 
 
+_TIME_FORMS = {
+    None: "ISO 8601 with Z, 13 digits (ms) or 16 digits (µs)",
+    "ms": "whole milliseconds",
+    "us": "whole microseconds",
+}
+
+
 def _time(value: Field, unit: str | None) -> int:
     try:
         time = _whole(value, "time") * UNITS[unit] if unit else _iso(value)
     except RowError:
-        raise RowError(
-            f"column time: expected {'whole ' + unit if unit else 'ISO 8601 with Z'}, found {shown(value)}"
-        ) from None
+        raise RowError(f"column time: expected {_TIME_FORMS[unit]}, found {shown(value)}") from None
     if not MIN_TIME_US <= time < MAX_TIME_US:
         raise RowError(f"column time: {shown(value)} is not between the years 2009 and 2100; is the unit right?")
     return time
@@ -158,16 +178,16 @@ def _iso(value: Field) -> int:
     return int(whole.timestamp()) * 1_000_000 + int((match[2] or "0").ljust(6, "0")[:6])
 
 
-_TRUE, _FALSE = ("true", "True", "TRUE", "1"), ("false", "False", "FALSE", "0")
+_TRUE, _FALSE = ("true", "1"), ("false", "0")
 
 
 def _side(fields: dict[str, Field]) -> int:
     """Side of the taker: a buyer who was the maker means that the taker sold."""
     if "is_buyer_maker" in fields:
         value = fields["is_buyer_maker"]
-        if value is True or value in _TRUE:
+        if str(value).lower() in _TRUE:
             return -1
-        if value is False or value in _FALSE:
+        if str(value).lower() in _FALSE:
             return 1
         raise RowError(f"column is_buyer_maker: expected true or false, found {shown(value)}")
     if "side" in fields:

@@ -111,7 +111,13 @@ def scan_iso(buffer: Bytes, i: int, end: int) -> tuple[int, int]:
             return 0, -1
     if buffer[k] == 90:
         k += 1
-    elif buffer[k] == _PLUS and end - k >= 6 and _digits(buffer, k + 1, 2) == 0 and _digits(buffer, k + 4, 2) == 0:
+    elif (
+        buffer[k] == _PLUS
+        and end - k >= 6
+        and buffer[k + 3] == _COLON
+        and _digits(buffer, k + 1, 2) == 0
+        and _digits(buffer, k + 4, 2) == 0
+    ):
         k += 6
     else:
         return 0, -1

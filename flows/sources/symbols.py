@@ -113,15 +113,19 @@ class SymbolTable:
 
 
 def at_scale(ticks: Ticks, instruments: tuple[Instrument, ...]) -> Ticks:
-    """The same ticks with the integers of a finer table of the same symbols."""
+    """The same ticks with the integers of a finer table of the same symbols.
+
+    Raises:
+        InputError: numbers too large for the finer scale.
+    """
     if ticks.instruments == instruments:
         return ticks
-    price, size = ticks.price, ticks.size
+    price, size = ticks.price.copy(), ticks.size.copy()
     for k, (old, new) in enumerate(zip(ticks.instruments, instruments, strict=False)):
         if old != new:
             mine = ticks.symbol == k
-            price = np.where(mine, rescaled(price, new.price_decimals - old.price_decimals), price)
-            size = np.where(mine, rescaled(size, new.size_decimals - old.size_decimals), size)
+            price[mine] = rescaled(price[mine], new.price_decimals - old.price_decimals)
+            size[mine] = rescaled(size[mine], new.size_decimals - old.size_decimals)
     return Ticks(
         instruments, ticks.symbol, ticks.time, ticks.trade_id, price, size, ticks.side, ticks.late,
         ticks.first_id, ticks.last_id, ticks.event_time, ticks.received, ticks.ids_known,

@@ -6,15 +6,16 @@ from typing import Protocol
 
 import numpy as np
 
-from flows.domain.frames import I8, I32, I64, Ticks
-from flows.domain.instrument import Instrument
-from flows.sources.rows import Field, Row, RowError, check_notional, decimals_of, read_row, scaled
+from flows.domain.frames import I64, Ticks
+from flows.sources.gather import Columns, Gathered
+from flows.sources.rows import Field, Row, RowError, read_row
 from flows.sources.scan import Bytes
-from flows.sources.streams import ByteStream
-from flows.sources.symbols import SymbolTable, at_scale
+from flows.sources.streams import ByteStream, whole_lines
+from flows.sources.symbols import SymbolTable
 
 TEXT_LIMIT = 200
 """Characters of a rejected row that are kept."""
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,35 +30,19 @@ class Reject:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Rows of one stretch of a file: ticks without their late marks, the rows before which rejects stood, and the zero rows left out."""
+    """Rows of one stretch of a file.
+
+    Attributes:
+        ticks: without their late marks; lines: of each of them. excluded: rows left out because they say "no trade" by a zero.
+        rows: all that were read. last: the file ends here before its time; there is nothing to read on.
+    """
 
     ticks: Ticks
+    lines: I64
     rejects: list[Reject]
     excluded: int
     rows: int
-
-
-@dataclass(slots=True)
-class Columns:
-    """Room for the rows of a block; `ids` and `aggregates` say which columns the format has."""
-
-    symbol: I32
-    time: I64
-    trade_id: I64
-    price: I64
-    size: I64
-    side: I8
-    first_id: I64
-    last_id: I64
-
-    @classmethod
-    def room(cls, rows: int) -> "Columns":
-        """Uninitialised columns of that many rows."""
-        e = np.empty
-        return cls(
-            e(rows, np.int32), e(rows, np.int64), e(rows, np.int64), e(rows, np.int64), e(rows, np.int64),
-            e(rows, np.int8), e(rows, np.int64), e(rows, np.int64),
-        )  # fmt: skip
+    last: bool = False
 
 
 class TextFormat(Protocol):
@@ -73,9 +58,13 @@ class TextFormat(Protocol):
     def has_aggregates(self) -> bool: ...
 
     def parse(
-        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int
+        self, buffer: Bytes, position: int, table: SymbolTable, columns: Columns, n: int, line: int
     ) -> tuple[int, int, int, int]:
-        """Parse from `position` until a row it does not take: (rows kept so far, its position, lines passed, rows excluded)."""
+        """Parse from `position`, which is line `line`, until a row it does not take.
+
+        Returns:
+            rows kept so far, that row's position, lines passed, rows excluded.
+        """
         ...
 
     def fields(self, line: str) -> dict[str, Field] | None:
@@ -109,7 +98,6 @@ class TextReader:
         self._stream, self._form, self._table, self._accepts = stream, form, table, accepts
         self._block_bytes = block_bytes
         self._rest = b""
-        self._cut_said = False
         self.position, self.line = position, line
 
     @property
@@ -119,50 +107,48 @@ class TextReader:
 
     def no_rows(self) -> Ticks:
         """An empty frame of this file's kind."""
-        return self._frame(Columns.room(0), 0, self._table.instruments)
+        return self._gathered(0).ticks()
 
     def read(self) -> Block | None:
-        """The next block, or None at the end. `position` and `line` then point behind it."""
-        data = self._whole_lines()
-        if not data:
-            return self._cut_block()
+        """The next block, or None at the end. `position` and `line` then point behind it.
+
+        Raises:
+            InputError: a line too long to be one.
+        """
+        data, self._rest = whole_lines(self._stream, self._rest, self._block_bytes, self.line)
+        if not data.endswith(b"\n"):
+            if self._stream.truncated is not None:
+                return self._cut_block(data, self._stream.truncated)
+            if not data:
+                return None
+            data += b"\n"
         block = self._parse(data)
         self.position += len(data)
         return block
 
-    def _whole_lines(self) -> bytes:
-        """Bytes up to a line end; at the end of the input also a last line without one."""
-        data = self._rest
-        while True:
-            more = self._stream.read(self._block_bytes)
-            data += more
-            end = data.rfind(b"\n") + 1
-            if end and more:
-                self._rest = data[end:]
-                return data[:end]
-            if not more:
-                self._rest = b""
-                return data if not data or data.endswith(b"\n") else data + b"\n"
+    def _cut_block(self, rest: bytes, why: str) -> Block:
+        """The end of cut compressed data: a reject that says so. The line it breaks off in may look whole and be another number."""
+        reject = Reject(self.line, 0, why, _shown(rest))
+        return Block(self.no_rows(), np.zeros(0, np.int64), [reject], 0, 1, last=True)
 
-    def _cut_block(self) -> Block | None:
-        """After a cut in compressed data: one reject that says so, once."""
-        if self._stream.truncated is None or self._cut_said:
-            return None
-        self._cut_said = True
-        return Block(self.no_rows(), [Reject(self.line, 0, self._stream.truncated, "")], 0, 1)
+    def _gathered(self, rows: int) -> Gathered:
+        form = self._form
+        return Gathered(self._table, rows, has_ids=form.has_ids, has_aggregates=form.has_aggregates)
 
     def _parse(self, data: bytes) -> Block:
         buffer = np.frombuffer(data, np.uint8)
-        columns = Columns.room(data.count(b"\n"))
-        n = position = excluded = rows = 0
+        gathered = self._gathered(data.count(b"\n"))
+        position = len(BYTE_ORDER_MARK) if self.position == 0 and data.startswith(BYTE_ORDER_MARK) else 0
+        excluded = rows = 0
         rejects: list[Reject] = []
-        scale = self._table.instruments
         while True:
-            start = n
-            n, position, lines, zeros = self._form.parse(buffer, position, self._table, columns, n)
+            before = gathered.n
+            gathered.n, position, lines, zeros = self._form.parse(
+                buffer, position, self._table, gathered.columns, before, self.line
+            )
             self.line += lines
             excluded += zeros
-            rows += n - start + zeros
+            rows += gathered.n - before + zeros
             if position >= len(data):
                 break
             end = data.index(b"\n", position)
@@ -171,17 +157,15 @@ class TextReader:
                 row = self._careful(text)
                 if row is None:
                     excluded += 1
-                elif not isinstance(row, str):
-                    scale = self._grown(row, columns, n, scale)
-                    n = self._put(row, columns, n)
+                elif isinstance(row, Row):
+                    gathered.put(row, self.line)
                 rows += row != ""
             except RowError as error:
-                shown = text[: 4 * TEXT_LIMIT].decode("utf-8", "backslashreplace")[:TEXT_LIMIT]
-                rejects.append(Reject(self.line, n, str(error), shown))
+                rejects.append(Reject(self.line, gathered.n, str(error), _shown(text)))
                 rows += 1
             position = end + 1
             self.line += 1
-        return Block(self._frame(columns, n, self._table.instruments), rejects, excluded, rows)
+        return Block(gathered.ticks(), gathered.columns.line[: gathered.n], rejects, excluded, rows)
 
     def _careful(self, text: bytes) -> Row | str | None:
         """The row, None for an excluded one, '' for a line without a row."""
@@ -197,50 +181,6 @@ class TextReader:
             raise RowError(f'column symbol: unknown symbol "{row.symbol}"')
         return row
 
-    def _grown(self, row: Row, columns: Columns, n: int, scale: tuple[Instrument, ...]) -> tuple[Instrument, ...]:
-        """Make the table fit the row; bring the rows already parsed to the new scale."""
-        table = self._table
-        k = table.index(row.symbol)
-        price, size = decimals_of(row.price), decimals_of(row.size)
-        if k is None:
-            try:
-                k = table.add(Instrument(row.symbol, price, size))
-            except ValueError as error:
-                raise RowError(str(error)) from None
-            return table.instruments
-        before = table.instruments[k]
-        fine = (max(price, before.price_decimals), max(size, before.size_decimals))
-        check_notional(scaled(row.price, fine[0], "price"), scaled(row.size, fine[1], "size"))
-        if fine != (before.price_decimals, before.size_decimals):
-            table.refine(k, *fine)
-            held = at_scale(self._frame(columns, n, scale), table.instruments)
-            columns.price[:n], columns.size[:n] = held.price, held.size
-        return table.instruments
 
-    def _put(self, row: Row, columns: Columns, n: int) -> int:
-        k = self._table.index(row.symbol)
-        assert k is not None
-        instrument = self._table.instruments[k]
-        price = scaled(row.price, instrument.price_decimals, "price")
-        size = scaled(row.size, instrument.size_decimals, "size")
-        check_notional(price, size)
-        columns.symbol[n], columns.time[n], columns.trade_id[n] = k, row.time, row.trade_id
-        columns.price[n], columns.size[n], columns.side[n] = price, size, row.side
-        columns.first_id[n], columns.last_id[n] = row.first_id, row.last_id
-        return n + 1
-
-    def _frame(self, columns: Columns, n: int, instruments: tuple[Instrument, ...]) -> Ticks:
-        aggregates = self._form.has_aggregates
-        return Ticks(
-            instruments,
-            columns.symbol[:n],
-            columns.time[:n],
-            columns.trade_id[:n],
-            columns.price[:n],
-            columns.size[:n],
-            columns.side[:n],
-            np.zeros(n, np.bool_),
-            columns.first_id[:n] if aggregates else None,
-            columns.last_id[:n] if aggregates else None,
-            ids_known=self._form.has_ids,
-        )
+def _shown(text: bytes) -> str:
+    return text[: 4 * TEXT_LIMIT].decode("utf-8", "backslashreplace")[:TEXT_LIMIT]
