@@ -12,7 +12,11 @@ from numba import njit
 from flows.domain.frames import F64, I64
 
 ANCHOR_X, ANCHOR_Y, MEAN_X, MEAN_Y, SXX, SYY, SXY = range(7)
-"""Rows of a moments array. Means are relative to the anchor; S are centred sums. All NaN where the window is not full."""
+"""Rows of a moments array. Means are relative to the anchor; S are centred sums. All NaN where the window is not full.
+
+Kernels in other files use the bare numbers and call no kernel of another file: numba's cache looks at one file only and would keep
+serving code compiled against the old one.
+"""
 
 
 def reach(next_index: int, n: int) -> int:
