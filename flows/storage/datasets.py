@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 from flows.domain.interval import Interval
@@ -45,7 +45,7 @@ def register(address: Address, dataset: Dataset) -> None:
         dataset.origin,
         _json([str(pair) for pair in dataset.pairs]),
         _json([str(interval) for interval in dataset.intervals]),
-        _json([model.name for model in dataset.models]),
+        json.dumps([asdict(model) for model in dataset.models]),
         dataset.version,
     )
     with connect(address) as connection:
