@@ -225,12 +225,11 @@ class _Head:
             ticks = concatenated([at_scale(self.state.unjudged, ticks.instruments), ticks])
             lines = np.concatenate([np.full(held, self.state.unjudged_line), lines])
         jumps, judged, key, filed = find_jumps(ticks.time, newest, jump_limit, done)
-        filed_before = np.concatenate([np.array([newest]), filed])
         self._wait(ticks, lines, key, judged, jumps, done, block.last)
-        wrong = [_jump_reject(ticks, lines, int(i)) for i in np.flatnonzero(jumps)]
-        times = [filed_before[reject.after + held] for reject in block.rejects]
-        times += [filed_before[reject.after] for reject in wrong]
-        return _Loaded(block.rows, block.excluded, block.rejects + wrong, [int(time) for time in times])
+        rejects = [replace(reject, after=reject.after + held) for reject in block.rejects]
+        rejects += [_jump_reject(ticks, lines, int(i)) for i in np.flatnonzero(jumps)]
+        times = [int(filed[reject.after - 1]) if reject.after else newest for reject in rejects]
+        return _Loaded(block.rows, block.excluded, rejects, times)
 
     def _wait(self, ticks: Ticks, lines: I64, key: I64, judged: int, jumps: Bools, done: bool, cut: bool) -> None:
         """Put the rows that are believed behind those that wait, and keep the one that is not judged yet."""

@@ -125,7 +125,7 @@ def whole_lines(stream: ByteStream, rest: bytes, block_bytes: int, line: int) ->
     while more := stream.read(block_bytes):
         end = more.rfind(b"\n") + 1
         if end:
-            return data + more[:end], more[end:]
+            return b"".join((data, memoryview(more)[:end])), more[end:]
         data += more
         if len(data) > LINE_LIMIT:
             raise InputError(f"{stream.path} line {line:,}: longer than {LINE_LIMIT:,} bytes: not a file of lines")
