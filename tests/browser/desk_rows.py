@@ -15,6 +15,8 @@ from flows.storage.client import Address, connect, create_tables, sender
 from flows.storage.schema import BAR_COLUMNS, DATASETS, PAIR_STATS_COLUMNS, bars_table, pair_stats_table, table_name
 
 PAIR = Pair("ETHUSDT", "BTCUSDT")
+FORMING_OFF = 0.05
+"""How far the close of a forming bar is from what it closes at."""
 _STEPS = 8  # prices inside one bar
 _TICK = {"y": 0.01, "x": 0.1}
 _STATISTICS = [name for name, _ in PAIR_STATS_COLUMNS[3:13]]
@@ -146,6 +148,8 @@ class Writer:
         with sender(self.address) as out:
             for part in parts:
                 rows = self.market.rows[part].iloc[first:last].assign(complete=complete)
+                if not complete and part != "stats":
+                    rows = rows.assign(close=rows["close"] + FORMING_OFF)
                 table = table_name(tables[part](self.market.interval).name, self.dataset)
                 rows = rows.dropna(axis="columns", how="all")  # the sender cannot tell the type of a column of nothing
                 symbols = [name for name in ("symbol", "pair", "model", "stale") if name in rows]
