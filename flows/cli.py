@@ -9,6 +9,8 @@ from pathlib import Path
 
 from flows.errors import PairdeskError
 
+_SOURCES = ("auto", "binance", "simulated")
+_ORIGINS = ("live", "simulated", "replay")
 _TICK_S = 0.1
 
 
@@ -36,14 +38,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     up = commands.add_parser("up", help="run the whole stack: QuestDB, flow, page, where needed the simulated exchange")
-    up.add_argument("--source", choices=("auto", "binance", "simulated"), default="auto", help="default: %(default)s")
+    up.add_argument("--source", choices=_SOURCES, default="auto", help="default: %(default)s")
     up.add_argument("--config", metavar="FILE", help="settings file; default: the shipped one of the source")
     up.set_defaults(command=_up)
 
     db = commands.add_parser("db", help="run the managed QuestDB alone")
-    db.add_argument(
-        "--origin", choices=("live", "simulated", "replay"), default="live", help="whose data; default: %(default)s"
-    )
+    db.add_argument("--origin", choices=_ORIGINS, default="live", help="whose data; default: %(default)s")
     db.add_argument("--config", metavar="FILE", help="settings file")
     db.set_defaults(command=_db)
 
@@ -65,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> int:
-    from flows.supervisor.stack import up
+    from flows.supervisor.up import up
 
     up(options.source, options.config, _say)
     return 0

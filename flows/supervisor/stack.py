@@ -3,8 +3,6 @@
 import importlib.util
 import json
 import os
-import socket
-import subprocess
 import sys
 import urllib.error
 import urllib.request
@@ -16,13 +14,11 @@ from typing import Any
 import psycopg
 
 from flows.errors import PairdeskError, StorageError
-from flows.process.lock import FileLock, LockTakenError
 from flows.settings import Settings, config_dir, load
 from flows.storage.client import Address, address_of, connect, reader_of
-from flows.storage.jar import cache_dir, questdb_jar
-from flows.supervisor.loop import Child, Pauses, supervise
+from flows.storage.jar import cache_dir
+from flows.supervisor.loop import Child
 
-SOURCES = ("auto", "binance", "simulated")
 _PING_TIMEOUT_S = 3.0
 _PROBE_TIMEOUT_S = 0.5
 _LOOPBACK = ("127.0.0.1", "localhost")
@@ -56,33 +52,6 @@ class Stack:
         """The QuestDB server that the stack uses."""
         storage = self.settings.storage
         return address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg)
-
-
-def up(source: str, config: str | None, say: Callable[[str], None]) -> None:
-    """Run the whole stack until it is told to stop.
-
-    Raises:
-        PairdeskError: something stands in the way of the start: settings, a busy port, another start, no jar.
-    """
-    stack = plan(source, config, say)
-    data_dir = Path(stack.settings.storage.data_dir)
-    try:
-        lock = FileLock(data_dir / "pairs.lock")
-    except LockTakenError as error:
-        raise PairdeskError(
-            f"pairdesk already runs on {data_dir} ({error.holder}): stop it, or set storage.data_dir"
-        ) from error
-    try:
-        check_ports(stack)
-        if not stack.address.external:
-            questdb_jar(say)
-        prepare_recovery(stack)
-        say(f"pairdesk: {stack.origin.upper()} data in {stack.home}; Ctrl-C stops everything")
-        limits = stack.settings.supervisor
-        pauses = Pauses(limits.restart_min_s, limits.restart_max_s, limits.stop_timeout_s)
-        supervise(children(stack), stack.home / "logs", pauses, say)
-    finally:
-        lock.close()
 
 
 def plan(source: str, config: str | None, say: Callable[[str], None]) -> Stack:
@@ -120,47 +89,6 @@ def unreachable(url: str) -> str | None:
         return f"HTTP {error.code}"
     except (OSError, ValueError) as error:
         return str(getattr(error, "reason", error)) or type(error).__name__
-
-
-def check_ports(stack: Stack) -> None:
-    """Raise for the first port that another program listens on, with the setting that changes it."""
-    settings = stack.settings
-    wanted = [("dashboard.port", settings.dashboard.host, settings.dashboard.port)]
-    if not stack.address.external:
-        storage = settings.storage
-        for key in ("http_port", "pg_port", "health_port"):
-            wanted.append((f"storage.{key}", storage.host, getattr(storage, key)))
-    if stack.simulated:
-        wanted.append(("simulator.port", settings.simulator.host, settings.simulator.port))
-    for key, host, port in wanted:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError as error:
-                variable = f"PAIRS_{key.upper().replace('.', '__')}"
-                raise PairdeskError(
-                    f"{host}:{port} cannot be used ({error.strerror}): stop what uses it, or set {key} ({variable}) to a free port"
-                ) from error
-
-
-def prepare_recovery(stack: Stack) -> None:
-    """Make the empty recovery store that Bytewax wants to find."""
-    directory = stack.settings.storage.recovery_dir(stack.origin)
-    if not stack.settings.flow.recovery or (directory.is_dir() and any(directory.iterdir())):
-        return
-    directory.mkdir(parents=True, exist_ok=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "bytewax.recovery", str(directory), "1"],
-        env=environment(stack),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if made.returncode:
-        raise StorageError(
-            f"{directory}: no recovery store could be made: {(made.stderr.strip().splitlines() or ['?'])[-1]}"
-        )
 
 
 def environment(stack: Stack) -> dict[str, str]:

@@ -1,0 +1,126 @@
+"""What `pairs up` decides and prepares before the first process starts."""
+
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from flows.errors import SettingsError
+from flows.settings import load
+from flows.supervisor.stack import children, environment, plan
+from flows.supervisor.up import prepare_recovery
+
+
+@pytest.fixture(autouse=True)
+def _data_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAIRS_STORAGE__DATA_DIR", str(tmp_path / "data"))
+
+
+@pytest.fixture
+def said() -> list[str]:
+    """Lines for a person."""
+    return []
+
+
+@pytest.fixture
+def exchange() -> Iterator[str]:
+    """A server that answers the exchange's ping and nothing else."""
+
+    class Ping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200 if self.path == "/fapi/v1/ping" else 404)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Ping) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+def test_auto_takes_binance_where_it_answers(exchange: str, said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAIRS_BINANCE__REST_URL", exchange)
+
+    stack = plan("auto", None, said.append)
+
+    assert (stack.simulated, stack.origin, said) == (False, "live", [])
+    assert [child.name for child in children(stack)] == ["questdb", "flow", "page"]
+    assert stack.config.name == "binance.toml"
+
+
+def test_auto_says_so_where_binance_cannot_be_reached(
+    free_ports: Callable[[int], list[int]], said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nobody = f"http://127.0.0.1:{free_ports(1)[0]}"
+    monkeypatch.setenv("PAIRS_BINANCE__REST_URL", nobody)
+
+    stack = plan("auto", None, said.append)
+
+    assert (stack.simulated, stack.origin) == (True, "simulated")
+    assert [child.name for child in children(stack)] == ["questdb", "exchange", "flow", "page"]
+    assert len(said) == 1
+    assert said[0].startswith(f"{nobody} cannot be reached (")
+    assert "Connection refused" in said[0]
+    assert "SIMULATED" in said[0]
+
+
+def test_the_simulated_exchange_is_used_at_its_own_port(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PAIRS_SIMULATOR__PORT", "12345")
+
+    stack = plan("simulated", None, said.append)
+
+    assert stack.settings.binance.stream_url == "ws://127.0.0.1:12345"
+    assert stack.settings.binance.rest_url == "http://127.0.0.1:12345"
+
+
+def test_every_child_sees_the_settings_that_were_decided(tmp_path: Path, said: list[str]) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(
+        '[market]\npairs = ["SOLUSDT/BTCUSDT", "ETHUSDT/BTCUSDT"]\n[dashboard]\nport = 5999\n'
+        '[models.fast]\nmethod = "ols"\nwindow = 60\nz_window = 60\ncorrelation_window = 60\n'
+    )
+    stack = plan("simulated", str(mine), said.append)
+
+    assert load(stack.config, environment(stack)) == stack.settings
+    assert stack.settings.dashboard.port == 5999
+    assert environment(stack)["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_a_named_server_is_not_started(said: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QDB_CLIENT_CONF", "http::addr=db.example:9000;")
+    monkeypatch.setenv("PAIRS_STORAGE__EXTERNAL_PG", "db.example:8812")
+
+    stack = plan("simulated", None, said.append)
+
+    assert [child.name for child in children(stack)] == ["exchange", "flow", "page"]
+
+
+def test_a_settings_file_that_is_missing_is_named(said: list[str]) -> None:
+    with pytest.raises(SettingsError, match=r"no\.toml: cannot be read: No such file"):
+        plan("simulated", "no.toml", said.append)
+
+
+def test_the_recovery_store_stays_until_the_settings_of_the_flow_change(
+    said: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prepared() -> list[int]:
+        stack = plan("simulated", None, said.append)
+        prepare_recovery(stack, said.append)
+        return [path.stat().st_ino for path in sorted(stack.settings.storage.recovery_dir(stack.origin).iterdir())]
+
+    first = prepared()
+    assert len(first) == 1
+    monkeypatch.setenv("PAIRS_DASHBOARD__PORT", "5999")  # is nothing to the flow
+    assert prepared() == first
+    assert said == []
+
+    monkeypatch.setenv("PAIRS_BARS__FILL_LIMIT_S", "60")
+    prepared()
+    assert said == ["the settings of the flow have changed: its windows start anew, stored rows stay"]
+    prepared()
+    assert len(said) == 1
