@@ -105,6 +105,9 @@ def collect(
             if k != NONE and cells[k, OPEN_TIME] > second:
                 k = _cell_before(cells, heads[s], second)
             if k == NONE or cells[k, OPEN_TIME] != second:
+                if symbols[s, NEXT_OPEN] > second:  # its bar is out, whatever the source thinks: once is once
+                    symbols[s, PENDING_LATE] += 1
+                    continue
                 _insert(cells, used, s, second, heads, tails, k)
                 k = used
                 used += 1

@@ -136,9 +136,9 @@ class TickFiles:
         if not loaded.rejects:
             return []
         self.tally.rejected += len(loaded.rejects)
-        first = loaded.rejects[0]
+        first, _ = loaded.rejects[0]
         self.tally.first_reject = self.tally.first_reject or f"{head.file.path} line {first.line:,}, {first.reason}"
-        frame = _rejects_frame(head.file.path.name, loaded.rejects, loaded.filed)
+        frame = _rejects_frame(head.file.path.name, loaded.rejects)
         return [Chunk(np.full(1, self._newest, np.int64), frame)]
 
     def _released(self) -> tuple[list[FileChunk], Ticks | None]:
@@ -185,12 +185,11 @@ class TickFiles:
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What one more block brought, apart from its ticks. `filed`: time of each reject; its own is not trusted."""
+    """What one more block brought, apart from its ticks. With each reject comes the time to file it at; its own is not trusted."""
 
     rows: int
     excluded: int
-    rejects: list[Reject]
-    filed: list[int]
+    rejects: list[tuple[Reject, int]]
 
 
 class _Head:
@@ -226,10 +225,11 @@ class _Head:
             lines = np.concatenate([np.full(held, self.state.unjudged_line), lines])
         jumps, judged, key, filed = find_jumps(ticks.time, newest, jump_limit, done)
         self._wait(ticks, lines, key, judged, jumps, done, block.last)
-        rejects = [replace(reject, after=reject.after + held) for reject in block.rejects]
-        rejects += [_jump_reject(ticks, lines, int(i)) for i in np.flatnonzero(jumps)]
-        times = [int(filed[reject.after - 1]) if reject.after else newest for reject in rejects]
-        return _Loaded(block.rows, block.excluded, rejects, times)
+        found = [(reject, reject.after + held) for reject in block.rejects]
+        filed_rejects = [(reject, int(filed[after - 1]) if after else newest) for reject, after in found]
+        filed_rejects += [(_jump_reject(ticks, lines, int(i)), int(key[i])) for i in np.flatnonzero(jumps)]
+        filed_rejects.sort(key=lambda made: made[0].line)
+        return _Loaded(block.rows, block.excluded, filed_rejects)
 
     def _wait(self, ticks: Ticks, lines: I64, key: I64, judged: int, jumps: Bools, done: bool, cut: bool) -> None:
         """Put the rows that are believed behind those that wait, and keep the one that is not judged yet."""
@@ -288,11 +288,11 @@ def _jump_reject(ticks: Ticks, lines: I64, i: int) -> Reject:
     return Reject(int(lines[i]), i, reason, f"{symbol} {when}"[:TEXT_LIMIT])
 
 
-def _rejects_frame(source: str, rejects: list[Reject], filed: list[int]) -> Rejects:
+def _rejects_frame(source: str, filed: list[tuple[Reject, int]]) -> Rejects:
     return Rejects(
-        source=np.array([source] * len(rejects), np.object_),
-        line=np.array([reject.line for reject in rejects], np.int64),
-        time=np.array(filed, np.int64),
-        reason=np.array([reject.reason for reject in rejects], np.object_),
-        text=np.array([reject.text for reject in rejects], np.object_),
+        source=np.array([source] * len(filed), np.object_),
+        line=np.array([reject.line for reject, _ in filed], np.int64),
+        time=np.array([time for _, time in filed], np.int64),
+        reason=np.array([reject.reason for reject, _ in filed], np.object_),
+        text=np.array([reject.text for reject, _ in filed], np.object_),
     )

@@ -4,7 +4,7 @@ Whole columns are converted at once. What Arrow cannot convert, and prices and s
 `flows.sources.rows`, which also words the reasons of rejected rows.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +45,7 @@ class ParquetReader:
     ) -> None:
         self.path, self._table, self._accepts = path, table, accepts
         self.position, self.line = position, position + 1
-        try:
-            self._file = pq.ParquetFile(path)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"{path}: cannot be read as Parquet: {error}") from error
+        self._file = _opened(path)
         names = self._file.schema_arrow.names
         self._roles = {role: name for name, role in zip(names, column_roles(path, names), strict=True) if role}
         missing = [role for role in ("symbol", "time", "price", "size") if role not in self._roles]
@@ -56,6 +53,9 @@ class ParquetReader:
             raise InputError(
                 f"{path}: not a file of ticks: no column for {', '.join(missing)}; found {', '.join(names)}"
             )
+        symbol = self._file.schema_arrow.field(self._roles["symbol"])
+        if pa.types.is_string(symbol.type) or pa.types.is_large_string(symbol.type):
+            self._file = _opened(path, [symbol.name])
         self.has_ids = "id" in self._roles
         self.has_aggregates = "first_id" in self._roles and "last_id" in self._roles
         self._unit = self._time_unit()
@@ -111,7 +111,7 @@ class ParquetReader:
         kind = self._file.schema_arrow.field(self._roles["time"]).type
         if pa.types.is_timestamp(kind) or not pa.types.is_integer(kind):
             return None
-        for batch in self._file.iter_batches(1_000, columns=[self._roles["time"]]):
+        for batch in self._file.iter_batches(1_000, columns=[self._roles["time"]], use_threads=False):
             digits = [len(str(value)) for value in batch.column(0).to_pylist()]
             return next((_UNITS[count] for count in digits if count in _UNITS), "ms")
         return "ms"
@@ -199,10 +199,10 @@ class ParquetReader:
 
     def _symbols(self, array: Any, good: NDArray[np.bool_]) -> NDArray[np.int32]:
         encoded = array if pa.types.is_dictionary(array.type) else pc.dictionary_encode(array)
-        codes = pc.fill_null(encoded.indices, 0).to_numpy(zero_copy_only=False)
+        codes = _values(encoded.indices, 0)
         names = encoded.dictionary.to_pylist()
         index = np.full(max(len(names), 1), -1, np.int32)
-        for code in dict.fromkeys(codes.tolist()) if len(names) > 1 else range(len(names)):
+        for code in _first_seen(codes, len(names)).tolist():
             name = names[code]
             if isinstance(name, str) and not symbol_problem(name) and self._accepts(name):
                 k = self._table.index(name)
@@ -221,20 +221,20 @@ class ParquetReader:
         if not factor:
             times = [read_time(text) for text in array.to_pylist()]
             return np.array(times, np.int64)
-        values: I64 = pc.fill_null(pc.cast(array, pa.int64()), 0).to_numpy(zero_copy_only=False)
+        values: I64 = _values(pc.cast(array, pa.int64()), 0)
         return np.where(np.abs(values) < MAX_TIME_US, values * factor, 0) if factor > 1 else values
 
     def _whole(self, array: Any, n: int, good: NDArray[np.bool_]) -> I64:
         if array is None:
             return np.zeros(n, np.int64)
-        values: I64 = pc.fill_null(pc.cast(array, pa.int64()), -1).to_numpy(zero_copy_only=False)
+        values: I64 = _values(pc.cast(array, pa.int64()), -1)
         good &= values >= 0
         return values
 
     def _sides(self, column: dict[str, Any], n: int, good: NDArray[np.bool_]) -> NDArray[np.int8]:
         if "is_buyer_maker" in column:
-            maker = pc.fill_null(pc.cast(column["is_buyer_maker"], pa.bool_()), False).to_numpy(zero_copy_only=False)
-            side: NDArray[np.int8] = (1 - 2 * maker.astype(np.int8)).astype(np.int8)
+            maker = _values(pc.cast(column["is_buyer_maker"], pa.bool_()), False)
+            side: NDArray[np.int8] = 1 - 2 * maker.view(np.int8)
             return side
         if "side" in column:
             text = pc.utf8_lower(pc.cast(column["side"], pa.string()))
@@ -250,7 +250,7 @@ class ParquetReader:
         """Exact integers at the symbols' scale, which grows as the values need it."""
         if pa.types.is_decimal(array.type):
             return self._scaled_decimals(array, symbol, good, which)
-        values = pc.fill_null(pc.cast(array, pa.float64(), safe=False), np.nan).to_numpy(zero_copy_only=False)
+        values = _values(pc.cast(array, pa.float64(), safe=False), np.nan)
         out = np.empty(len(values), np.int64)
         start = 0
         while True:
@@ -286,6 +286,40 @@ class ParquetReader:
 
     def _refine(self, k: int, decimals: int, which: str) -> None:
         self._table.refine(k, decimals if which == "price" else 0, decimals if which == "size" else 0)
+
+
+def _opened(path: Path, as_codes: Sequence[str] = ()) -> Any:
+    """The file; text columns named in `as_codes` come as codes into a dictionary, one small integer a row, as the file has them.
+
+    Raises:
+        InputError: not a Parquet file.
+    """
+    try:
+        return pq.ParquetFile(path, pre_buffer=False, read_dictionary=list(as_codes))
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read as Parquet: {error}") from error
+
+
+def _values(array: Any, null: Any) -> NDArray[Any]:
+    """An array as numpy has it, nulls replaced."""
+    values: NDArray[Any] = (pc.fill_null(array, null) if array.null_count else array).to_numpy(zero_copy_only=False)
+    return values
+
+
+@njit(cache=True)
+def _first_seen(codes: NDArray[np.int32], count: int) -> NDArray[np.int32]:
+    """The codes that occur, of 0 to `count` - 1, in the order of their first rows."""
+    seen = np.zeros(count, np.bool_)
+    order = np.empty(count, np.int32)
+    n = 0
+    for i in range(len(codes)):
+        if n == count:
+            break
+        if not seen[codes[i]]:
+            seen[codes[i]] = True
+            order[n] = codes[i]
+            n += 1
+    return order[:n]
 
 
 def _value_type(array: Any) -> Any:
