@@ -20,18 +20,23 @@ WIDGET_CSS = (ASSETS / "widgets.css").read_text(encoding="utf-8")
 PANEL_CSS = (ASSETS / "panel.css").read_text(encoding="utf-8")
 
 
-def keep_requests_local() -> None:
-    """Make Panel name no other host: its Fast design links a web font, and dynamic panes fall back to its CDN.
+_LOCAL_DIST = "static/extensions/panel/"
 
-    Both are private names of the pinned Panel; a browser test fails if a request leaves the host.
+
+def keep_requests_local(document: Any) -> None:
+    """Make Panel name no other host.
+
+    Its Fast design links a web font; what it renders outside a page request (a session made by a reconnecting browser, a pane
+    written to later) takes its styles from a CDN unless the document says where they are. Private names of the pinned Panel: tests
+    fail if they go, or if a request leaves the host.
     """
     Fast._resources = {kind: urls for kind, urls in Fast._resources.items() if kind != "font"}
-    panel.reactive.CDN_DIST = "static/extensions/panel/"
+    panel.reactive.CDN_DIST = _LOCAL_DIST
+    document.template_variables["dist_url"] = _LOCAL_DIST
 
 
 def template(title: str) -> Any:
     """The empty page."""
-    keep_requests_local()
     return pn.template.FastListTemplate(
         title=title, site="", theme="dark", theme_toggle=False, main_layout=None, font_url="", font=FONT, sidebar_width=208,
         busy_indicator=None, raw_css=[PAGE_CSS], background_color=GROUND, neutral_color=PANEL, accent_base_color=LEG_X,

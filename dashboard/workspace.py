@@ -28,6 +28,7 @@ _RELOAD_JS = "location.reload()"
 
 def build(hub: Hub, lookback: int = 600) -> Any:
     """The template of a new session, served by Panel."""
+    theme.keep_requests_local(pn.state.curdoc)
     desk = Desk(lookback=lookback)
     desk.read({key: values[0].decode() for key, values in pn.state.session_args.items()})
     session = Session(hub, desk, pn.state.curdoc)

@@ -69,6 +69,7 @@ def test_closed_pages_leave_nothing_behind(
     writer.write(0, 40)
     hub = Hub(lambda: Reader(lambda: connect(questdb.read_address)), 0.1)
     port = free_ports(1)[0]
+    # So short a life that the page's first session may end before the browser connects, which then gets another one.
     options = {"check_unused_sessions_milliseconds": 200, "unused_session_lifetime_milliseconds": 100}
     server = pn.serve(lambda: build(hub), port=port, show=False, threaded=True, verbose=False, **options)
     try:
