@@ -26,7 +26,9 @@ WORKS = {
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench", description="The speed table. Pass options as ARGS='…'.")
     parser.add_argument("--only", help=f"some of the works, with commas: {','.join(WORKS)}")
-    parser.add_argument("--ticks", type=int, default=data.DAY_TICKS, help="of the CSV and Parquet files; JSON gets a fifth")
+    parser.add_argument(
+        "--ticks", type=int, default=data.DAY_TICKS, help="of the CSV and Parquet files; JSON gets a fifth"
+    )
     parser.add_argument("--repeats", type=int, default=3, help="runs of each work, of which the fastest counts")
     options = parser.parse_args()
     chosen = options.only.split(",") if options.only else list(WORKS)

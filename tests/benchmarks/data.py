@@ -1,7 +1,7 @@
 """The benchmark's files: deterministic ticks of cointegrated pairs, made once and kept in a cache folder.
 
-Prices move on a grid of 0.01, sizes on one of 0.001; the second leg of a pair follows the first with a mean-reverting mispricing. A file with
-fewer ticks is shorter in time, not thinner: 5 M ticks are 24 hours.
+Prices move on a grid of 0.01, sizes on one of 0.001; y of a pair follows x with a mean-reverting mispricing. A file with fewer ticks
+is shorter in time, not thinner: 5 M ticks are 24 hours.
 """
 
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def collector_file(ticks: int) -> Path:
 
 def capture_file(ticks: int) -> Path:
     """Ticks of one pair as recorded messages of the exchange, received a few milliseconds after their time."""
-    received = pl.col("time") * 1_000_000 + 4_500_000
+    received = pl.col("time") * 1_000_000 + 4_500_000  # ns
     line = (
         '{"recv_ns":', received, ',"msg":{"stream":"', pl.col("symbol").str.to_lowercase(),
         '@trade","data":{"e":"trade","E":', pl.col("time") + 1, ',"T":', "time", ',"s":"', "symbol", '","t":', "trade_id",

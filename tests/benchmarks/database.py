@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from psycopg import sql
+
 from tests.benchmarks import data
 from tests.benchmarks.files import WARM_TICKS
 from tests.benchmarks.measure import child
@@ -63,8 +65,9 @@ def _replay(address: Any, path: Path, ticks: int, dataset: str) -> dict[str, flo
     sink = QuestDBSink(address, dataset, settings.sinks.batch_rows, retry_of(settings))
     run_main(build(settings, source_of([path], settings), sink))
     flow, cpu = time.perf_counter() - began, time.process_time() - cpu
-    with connect(address) as sql:
-        while (found := sql.execute(f"SELECT count() FROM {dataset}_trades").fetchone()) is None or found[0] < ticks:
+    count = sql.SQL("SELECT count() FROM {}").format(sql.Identifier(f"{dataset}_trades"))
+    with connect(address) as connection:
+        while (found := connection.execute(count).fetchone()) is None or found[0] < ticks:
             if time.perf_counter() - began > flow + _VISIBLE_WITHIN_S:
                 raise SystemExit(f"{ticks} ticks were sent, only {found} are visible after {_VISIBLE_WITHIN_S:g} s")
             time.sleep(0.01)

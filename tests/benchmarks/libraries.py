@@ -13,12 +13,24 @@ import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
-_ARROW = {"symbol": pa.string(), "time": pa.int64(), "trade_id": pa.int64(), "price": pa.float64(), "size": pa.float64(), "is_buyer_maker": pa.bool_()}  # fmt: skip
-_POLARS = {"symbol": pl.String, "time": pl.Int64, "trade_id": pl.Int64, "price": pl.Float64, "size": pl.Float64, "is_buyer_maker": pl.Boolean}  # fmt: skip
+_ARROW = {
+    "symbol": pa.string(), "time": pa.int64(), "trade_id": pa.int64(), "price": pa.float64(), "size": pa.float64(),
+    "is_buyer_maker": pa.bool_(),
+}  # fmt: skip
+_POLARS = {
+    "symbol": pl.String, "time": pl.Int64, "trade_id": pl.Int64, "price": pl.Float64, "size": pl.Float64,
+    "is_buyer_maker": pl.Boolean,
+}  # fmt: skip
 _COLLECTOR_ARROW = {"symbol": pa.string(), "ts": pa.string(), "price": pa.float64(), "size": pa.float64()}
 _COLLECTOR_POLARS = {"symbol": pl.String, "ts": pl.String, "price": pl.Float64, "size": pl.Float64}
-_TRADE_ARROW = {"E": pa.int64(), "T": pa.int64(), "s": pa.string(), "t": pa.int64(), "p": pa.string(), "q": pa.string(), "X": pa.string(), "m": pa.bool_()}  # fmt: skip
-_TRADE_POLARS = {"E": pl.Int64, "T": pl.Int64, "s": pl.String, "t": pl.Int64, "p": pl.String, "q": pl.String, "X": pl.String, "m": pl.Boolean}  # fmt: skip
+_TRADE_ARROW = {
+    "E": pa.int64(), "T": pa.int64(), "s": pa.string(), "t": pa.int64(), "p": pa.string(), "q": pa.string(),
+    "X": pa.string(), "m": pa.bool_(),
+}  # fmt: skip
+_TRADE_POLARS = {
+    "E": pl.Int64, "T": pl.Int64, "s": pl.String, "t": pl.Int64, "p": pl.String, "q": pl.String, "X": pl.String,
+    "m": pl.Boolean,
+}  # fmt: skip
 _CAPTURE_ARROW = {"recv_ns": pa.int64(), "msg": pa.struct({"data": pa.struct(_TRADE_ARROW)})}
 _CAPTURE_POLARS = {"recv_ns": pl.Int64, "msg": pl.Struct({"data": pl.Struct(_TRADE_POLARS)})}
 

@@ -13,7 +13,10 @@ from flows.domain.pair import Pair
 
 MS = {"1s": 1_000, "1m": 60_000, "5m": 300_000}
 WINDOW, CORRELATION_WINDOW = 600, 300
-_SCHEMA = {"symbol": pl.String, "time": pl.Int64, "trade_id": pl.Int64, "price": pl.Float64, "size": pl.Float64, "is_buyer_maker": pl.Boolean}  # fmt: skip
+_SCHEMA = {
+    "symbol": pl.String, "time": pl.Int64, "trade_id": pl.Int64, "price": pl.Float64, "size": pl.Float64,
+    "is_buyer_maker": pl.Boolean,
+}  # fmt: skip
 _SUMS = ("volume", "quote_volume", "trade_count", "taker_buy_volume", "taker_buy_quote_volume", "late_count")
 
 
@@ -71,7 +74,11 @@ def _filled(traded: pl.DataFrame, length_ms: int) -> pl.DataFrame:
     return (
         traded.lazy()
         .with_columns(repeats, traded_at="open_time")
-        .with_columns(pl.int_ranges("open_time", pl.col("open_time") + pl.col("repeats") * length_ms, length_ms).alias("open_time"))
+        .with_columns(
+            pl.int_ranges("open_time", pl.col("open_time") + pl.col("repeats") * length_ms, length_ms).alias(
+                "open_time"
+            )
+        )
         .explode("open_time")
         .with_columns(pl.when(silent).then("close").otherwise(name).alias(name) for name in ("open", "high", "low"))
         .with_columns(pl.when(silent).then(0).otherwise(name).alias(name) for name in _SUMS)

@@ -17,7 +17,16 @@ from tests.benchmarks.data import pairs_of
 from tests.benchmarks.polars_pairs import MS, run
 from tests.benchmarks.work import bench_settings
 
-_STATISTICS = ("hedge_ratio", "hedge_ratio_se", "intercept", "r_squared", "spread", "spread_std", "zscore", "correlation")
+_STATISTICS = (
+    "hedge_ratio",
+    "hedge_ratio_se",
+    "intercept",
+    "r_squared",
+    "spread",
+    "spread_std",
+    "zscore",
+    "correlation",
+)
 _TOLERANCE = 1e-3
 """Of a column's largest value. The script's sums are those of levels, which cancel; any other window or formula is far outside."""
 
