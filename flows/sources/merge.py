@@ -138,6 +138,7 @@ class TickFiles:
         self.tally.rejected += len(loaded.rejects)
         first, _ = loaded.rejects[0]
         self.tally.first_reject = self.tally.first_reject or f"{head.file.path} line {first.line:,}, {first.reason}"
+        self.tally.check(self._reject_share, at_end=False)
         frame = _rejects_frame(head.file.path.name, loaded.rejects)
         return [Chunk(np.full(1, self._newest, np.int64), frame)]
 

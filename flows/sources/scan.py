@@ -16,6 +16,15 @@ _ZERO, _NINE, _DOT, _MINUS, _COLON, _PLUS = 48, 57, 46, 45, 58, 43
 
 
 @njit(cache=True)
+def count_lines(buffer: Bytes) -> int:
+    """Line ends. `bytes.count` looks for one after the other, which with short lines takes five times as long."""
+    lines = 0
+    for i in range(len(buffer)):
+        lines += buffer[i] == 10
+    return lines
+
+
+@njit(cache=True)
 def scan_uint(buffer: Bytes, i: int) -> tuple[int, int]:
     """An unsigned integer of 1 to 18 digits."""
     value = 0

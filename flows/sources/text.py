@@ -9,7 +9,7 @@ import numpy as np
 from flows.domain.frames import I64, Ticks
 from flows.sources.gather import Columns, Gathered
 from flows.sources.rows import Field, Row, RowError, read_row
-from flows.sources.scan import Bytes
+from flows.sources.scan import Bytes, count_lines
 from flows.sources.streams import ByteStream, whole_lines
 from flows.sources.symbols import SymbolTable
 
@@ -137,7 +137,7 @@ class TextReader:
 
     def _parse(self, data: bytes) -> Block:
         buffer = np.frombuffer(data, np.uint8)
-        gathered = self._gathered(data.count(b"\n"))
+        gathered = self._gathered(count_lines(buffer))
         position = len(BYTE_ORDER_MARK) if self.position == 0 and data.startswith(BYTE_ORDER_MARK) else 0
         excluded = rows = 0
         rejects: list[Reject] = []
