@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import panel as pn
-from bokeh.models import Column, CustomJS, Row
+from bokeh.models import Column, Row
 
 from dashboard import theme
 from dashboard.charts.panel import html
@@ -21,9 +21,6 @@ from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting
 from dashboard.views.rail import model_card, signal_card, window_table
 from dashboard.views.tiles import tiles
-
-_RELOAD_JS = "location.reload()"
-"""A reconnected browser gets a new session on the server, whose charts it does not show. The address keeps the state."""
 
 
 def build(hub: Hub, lookback: int = 600) -> Any:
@@ -52,7 +49,6 @@ class Session:
         self._scheduled = self._ended = False
         self._location = pn.state.location
         document.js_on_event("document_ready", self.charts.script)
-        document.js_on_event("client_reconnected", CustomJS(code=_RELOAD_JS))
         self.template = self._layout()
         self.refresh()
 

@@ -38,6 +38,7 @@ class Desk {
       figure.on_event("mousemove", (event) => this.hover(event.x));
       figure.on_event("mouseleave", () => this.hover(null));
     }
+    source.document.on_event("connection_lost", () => this.reload());
     setInterval(() => this.tick(), 250);
     this.meta();
     this.schedule();
@@ -211,7 +212,8 @@ class Desk {
     const i = hover ? nearest(d.time, this.hovered, step) : n - 1;
     const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
     const value = (name) => (i >= 0 ? d[name][i] : NaN);
-    const head = (panel, name, body) => {
+    const head = (panel, title, values) => {
+      const [name, body] = this.m.step ? [title, values] : ["", ""];
       const brief = LEGS.includes(panel), time = at && (hover || brief) ? `<span class="at">${brief ? at.slice(11) : at} UTC</span>` : "";
       const text = `<div class="head${hover ? " hover" : ""}"><span class="name">${name}</span><span class="body">${body}</span>${time}</div>`;
       if (heads[panel].text !== text) heads[panel].text = text;
@@ -235,6 +237,17 @@ class Desk {
     head("hedge", "Hedge ratio β", `${colour("#e3b341", shown(value("hedge_ratio"), 4))}<span>± ${shown(value("hedge_ratio_se"), 4)}</span>`);
   }
 
+  /* The server of the page has gone: load anew as soon as it answers. A session it makes for a reconnecting browser would not be
+     the one on the screen; the address keeps the state. */
+  reload() {
+    if (this.lost) return;
+    this.lost = true;
+    setInterval(async () => {
+      try { await fetch("static/js/bokeh.min.js", { method: "HEAD", cache: "no-store" }); } catch { return; }
+      location.reload();
+    }, 1000);
+  }
+
   /* Header: follow state, age of the last closed bar, clock. Ticks on while the server is away. */
   tick() {
     const d = source.data, n = d.time.length, now = Date.now() + (Number.isFinite(this.offset) ? this.offset : 0);
@@ -242,7 +255,7 @@ class Desk {
     while (i >= 0 && d.y_closed[i] !== 1) i--;
     const closed = i >= 0 ? d.time[i] + this.m.step : null;
     const stamp = clockText(now);
-    const state = this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
+    const state = this.lost ? '<span class="pill red">PAGE SERVER AWAY</span>' : n === 0 ? "" : this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
     const age = closed === null ? "" : this.m.replay ? `<span>last bar <b>${clockText(closed).slice(0, 19).replace("T", " ")}</b></span>`
       : `<span>last bar <b>${span(Math.max(0, now - closed))}</b></span>`;
     const text = `<div class="bar">${state}${age}<span>${stamp.slice(0, 10)} <b>${stamp.slice(11, 19)}</b> UTC</span></div>`;

@@ -13,17 +13,24 @@ _LOCAL = ("localhost", "127.0.0.1", "[::1]", "::1")
 
 
 @pytest.fixture(scope="session")
-def page_url(
-    questdb: ManagedServer, free_ports: Callable[[int], list[int]], tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[str]:
-    """The served page on the tests' database, which it reads as its read-only user."""
+def reader_environment(questdb: ManagedServer) -> dict[str, str]:
+    """Settings that make a page read the tests' database as its read-only user."""
     read = questdb.read_address
-    named = {
+    return {
         "QDB_CLIENT_CONF": read.ilp_conf,
         "PAIRS_STORAGE__EXTERNAL_PG": f'"{read.user}:{read.password}@{read.host}:{read.pg_port}"',
         "PAIRS_DASHBOARD__POLL_MS": "100",
     }
-    with served(free_ports(1)[0], tmp_path_factory.mktemp("panel") / "panel.log", named) as (url, _):
+
+
+@pytest.fixture(scope="session")
+def page_url(
+    reader_environment: dict[str, str],
+    free_ports: Callable[[int], list[int]],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """The served page on the tests' database."""
+    with served(free_ports(1)[0], tmp_path_factory.mktemp("panel") / "panel.log", reader_environment) as (url, _):
         yield url
 
 
@@ -44,8 +51,8 @@ def offline_only(page: Page) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def page_errors(page: Page) -> Iterator[None]:
-    """Fails on any JavaScript exception and any error on the console."""
+def page_errors(page: Page) -> Iterator[list[str]]:
+    """Fails on any JavaScript exception and any error on the console. A test that provokes some takes them off the list."""
     errors: list[str] = []
 
     def said(message: ConsoleMessage) -> None:
@@ -54,7 +61,7 @@ def page_errors(page: Page) -> Iterator[None]:
 
     page.on("console", said)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    yield
+    yield errors
     assert not errors, errors
 
 

@@ -60,6 +60,33 @@ def test_the_database_goes_away_and_comes_back(
             assert len(desk.rows("time")) == 42, "none doubled, none missing"
 
 
+def test_a_page_whose_server_restarts_loads_itself_anew(
+    page: Page,
+    questdb: ManagedServer,
+    free_ports: Callable[[int], list[int]],
+    reader_environment: dict[str, str],
+    page_errors: list[str],
+    tmp_path: Path,
+) -> None:
+    rows = market(42, 40)
+    writer = Writer(questdb.address, "restart", rows)
+    writer.prepare()
+    writer.write(0, 40)
+    newest, port = rows.start_us // 1000 + 39_000, free_ports(1)[0]
+    with served(port, tmp_path / "first.log", reader_environment) as (url, _):
+        desk = DeskPage(page, url)
+        desk.open("restart", n="620")
+        desk.until_newest(newest)
+        page.evaluate("window.isOld = true")
+    desk.until("the server is gone", lambda: "PAGE SERVER AWAY" in desk.text("clock"))
+    with served(port, tmp_path / "second.log", reader_environment):
+        page.wait_for_function("window.isOld !== true && window.pairsDesk !== undefined", timeout=20_000)
+        writer.write(40, 42)
+        desk.until_newest(newest + 2_000)
+        assert page.get_by_label("Look-back, bars").input_value() == "620", "the address kept the state"
+        page_errors[:] = [error for error in page_errors if "ERR_CONNECTION_REFUSED" not in error]
+
+
 def test_closed_pages_leave_nothing_behind(
     page: Page, questdb: ManagedServer, free_ports: Callable[[int], list[int]]
 ) -> None:
