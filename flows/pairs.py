@@ -22,6 +22,7 @@ from bytewax.outputs import FixedPartitionedSink
 from flows.bars.operators import ohlcv_bars
 from flows.domain.chunk import Chunk
 from flows.domain.frames import Rejects, Ticks
+from flows.errors import SettingsError
 from flows.join.operators import pair_bars
 from flows.settings import Settings, load
 from flows.sinks.delivery import Retry
@@ -29,6 +30,7 @@ from flows.sinks.questdb import QuestDBSink
 from flows.sinks.tables import Storable, group_of
 from flows.sources import stop
 from flows.sources.binance.source import BinanceSource
+from flows.stats.methods import METHODS
 from flows.stats.operators import pair_stats
 from flows.storage.client import Address, address_of, wait_ready
 from flows.storage.datasets import Dataset, register
@@ -63,7 +65,11 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
 
     Args:
         forming_every_ms: how far the watermark moves between two emissions of open bars; 0 for files.
+
+    Raises:
+        SettingsError: a model with a method that does not exist.
     """
+    _check_methods(settings)
     market = settings.market
     stale_after_ms = int(settings.join.stale_after_s * 1_000)
     flow = Dataflow("pairs")
@@ -75,6 +81,14 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     stored = [rejects, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
     _store(sink, stored)
     return flow
+
+
+def _check_methods(settings: Settings) -> None:
+    """At the start, not at the first bar. The settings do not know the methods: adding one is one file and one line in `flows.stats`."""
+    for model in settings.models:
+        if model.method not in METHODS:
+            known = ", ".join(METHODS)
+            raise SettingsError(f'models.{model.name}.method must be one of {known}, was "{model.method}"')
 
 
 def _told_apart(items: KeyedStream[Chunk[Any]]) -> tuple[KeyedStream[Chunk[Ticks]], KeyedStream[Chunk[Rejects]]]:

@@ -148,7 +148,8 @@ class Settings:
     supervisor: SupervisorSettings
 
 
-# Numbers outside these bounds are refused; a number not named must be at least 0.
+# Numbers outside these bounds are refused; a number not named must be at least 0 and at most this: 31 years as seconds.
+_MOST = 1_000_000_000
 _BOUNDS: dict[str, tuple[float, float]] = {
     "bars.fill_limit_s": (0, 86_400),
     "join.pending_limit": (1, 10_000_000),
@@ -234,7 +235,7 @@ def _read(path: Path) -> dict[str, Any]:
             return tomllib.load(file)
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -244,6 +245,7 @@ def _merge(
     """Lay `overlay` over `tree`; remember where each value came from. A file with models replaces the default ones."""
     if "models" in overlay:
         tree["models"] = {}
+        origin["models"] = source
     for section, values in overlay.items():
         if section not in known:
             raise SettingsError(f"{source}: unknown section [{section}]{_nearest(section, known)}")
@@ -264,7 +266,8 @@ def _nearest(name: str, valid: typing.Iterable[str], section: str = "") -> str:
 
 def _settings(tree: dict[str, Any], origin: dict[str, str], default: str) -> Settings:
     def where(key: str) -> str:
-        return f"{origin.get(key, default)}: {key}"
+        section = "models" if key.startswith("models") else key
+        return f"{origin.get(section, default)}: {key}"
 
     built: dict[str, Any] = {
         section: cls(
@@ -286,7 +289,7 @@ def _checked(kind: Any, value: Any, key: str, where: Any, bound: str | None = No
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingsError(f"{where(key)} must be {_KIND_NAMES[kind]}, was {value!r}")
     if kind in (int, float):
-        low, high = _BOUNDS.get(bound, (0, float("inf")) if not key.endswith("port") else (0, 65_535))
+        low, high = _BOUNDS.get(bound, (0, _MOST) if not key.endswith("port") else (0, 65_535))
         if not low <= value <= high:
             raise SettingsError(f"{where(key)} must be from {low:g} to {high:g}, was {value!r}")
     if bound in _CHOICES and value not in _CHOICES[bound]:
@@ -334,7 +337,7 @@ def _model(name: str, values: Any, where: Any) -> Model:
         if given not in _MODEL_KEYS:
             raise SettingsError(f"{where(key)}: unknown key {key}.{given}{_nearest(given, _MODEL_KEYS, key)}")
     checked = {
-        k: _checked(kind, values[k], f"{key}.{k}", lambda dotted: where(key).replace(key, dotted), f"models.{k}")
+        k: _checked(kind, values[k], f"{key}.{k}", where, f"models.{k}")
         for k, kind in _MODEL_KEYS.items()
         if k in values
     }

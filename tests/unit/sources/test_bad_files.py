@@ -21,6 +21,7 @@ from flows.sources.tally import Tally
 
 MS = 1_721_347_200_000
 HEADER = "symbol,time,price,size\n"
+TRADES = "id,price,qty,quote_qty,time,is_buyer_maker\n"
 AGGREGATES = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker\n"
 NOT_ISO = "expected ISO 8601 with Z, 13 digits (ms) or 16 digits (µs)"
 UNIT = "is not between the years 2009 and 2100; is the unit right?"
@@ -339,7 +340,7 @@ def test_a_broken_first_row_does_not_decide_the_unit(tmp_path: Path) -> None:
     ("name", "rows"),
     [
         ("BTCUSDT-trades-2024-07-19.csv", f"7,100.5,1,100.5,{MS},true\n8,100.5,1,100.5,{MS + 1000},false\n"),
-        ("BTCUSDT-trades-2024-07-19.csv", "id,price,qty,quote_qty,time,is_buyer_maker\n" + f"7,100.5,1,100.5,{MS},true\n8,100.5,1,1,{MS + 1000},false\n"),
+        ("BTCUSDT-trades-2024-07-19.csv", TRADES + f"7,100.5,1,100.5,{MS},true\n8,100.5,1,1,{MS + 1000},false\n"),
         ("BTCUSDT-trades-2024-07-19.csv", f"7,100.5,1,100.5,{MS}000,True,True\n8,100.5,1,100.5,{MS + 1000}000,False,True\n"),
         ("BTCUSDT-aggTrades-2024-07-19.csv", f"7,100.5,1,10,12,{MS},true\n8,100.5,1,13,13,{MS + 1000},false\n"),
         ("BTCUSDT-aggTrades-2024-07-19.csv", AGGREGATES + f"7,100.5,1,10,12,{MS},true\n8,100.5,1,13,13,{MS + 1000},false\n"),
