@@ -1,14 +1,13 @@
 """What several test folders need: the recorded data, a running QuestDB, free ports, a browser."""
 
 import os
-import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from chromium import system_chromium
+from ports import take_free_ports
 
 from flows.storage.server import ManagedServer
 
@@ -29,15 +28,6 @@ def shared_data() -> Path:
             pytest.fail(reason)
         pytest.skip(reason)
     return data
-
-
-def take_free_ports(count: int) -> list[int]:
-    """Different ports that nobody listens on now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
 
 
 @pytest.fixture(scope="session")

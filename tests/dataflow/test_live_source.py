@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.testing import TestingSink, poll_next_batch, run_main
-from conftest import take_free_ports
+from ports import take_free_ports
 from simulated import RunningExchange, ids_by_symbol
 
 from flows.domain.frames import Ticks

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from conftest import take_free_ports
+from ports import take_free_ports
 from simulated import RunningExchange
 
 from flows.domain.instrument import Instrument
