@@ -42,6 +42,8 @@ SECOND = 1_000_000
 NONE = -1
 SUM_LIMIT = 1 << 62
 """Sums beyond this are refused: one more trade could wrap around."""
+OVERFLOWN = -1
+"""Stands for such a sum in a longer bar until it is written out."""
 
 I64 = NDArray[np.int64]
 
@@ -201,8 +203,9 @@ def _merge(into: I64, bar: I64, open_time: int) -> None:
         into[CLOSE] = bar[CLOSE]
         into[LAST_ID] = bar[LAST_ID]
         into[LAST_TIME] = bar[LAST_TIME]
-        into[VOLUME] += bar[VOLUME]
-        into[QUOTE_VOLUME] += bar[QUOTE_VOLUME]
+        for column in (VOLUME, QUOTE_VOLUME):
+            fits = 0 <= into[column] <= SUM_LIMIT - bar[column]
+            into[column] = into[column] + bar[column] if fits else OVERFLOWN
         into[TRADE_COUNT] += bar[TRADE_COUNT]
         if bar[TAKER_VOLUME] == UNKNOWN or into[TAKER_VOLUME] == UNKNOWN:
             into[TAKER_VOLUME] = into[TAKER_QUOTE] = UNKNOWN
@@ -217,9 +220,11 @@ def _fold_longer(bar: I64, symbol: int, lengths: I64, longer: I64, out: I64, kin
     """Fold a finished one-second bar into every longer interval; write those that it ends or that ended before it."""
     for j in range(len(lengths)):
         held = longer[symbol, j]
-        open_time = bar[OPEN_TIME] - bar[OPEN_TIME] % lengths[j]
-        if held[OPEN_TIME] != NONE and held[OPEN_TIME] != open_time:
+        if held[OPEN_TIME] != NONE and bar[OPEN_TIME] >= held[OPEN_TIME] + lengths[j]:
             used = _write(held, symbol, j, out, kinds, used)
+        open_time = held[OPEN_TIME]
+        if open_time == NONE:  # a division only where a bar begins: it costs more than the rest
+            open_time = bar[OPEN_TIME] - bar[OPEN_TIME] % lengths[j]
         _merge(held, bar, open_time)
         if bar[OPEN_TIME] + SECOND == open_time + lengths[j]:
             used = _write(held, symbol, j, out, kinds, used)

@@ -12,10 +12,12 @@ from flows.bars.columns import (
     OPEN_TIME,
     PRICE_COLUMNS,
     QUOTE_COLUMNS,
+    QUOTE_VOLUME,
     ROW_WIDTH,
     SIZE_COLUMNS,
     SYMBOL,
     SYMBOL_WIDTH,
+    VOLUME,
 )
 from flows.bars.kernels import NONE, SECOND, collect, compact, count_bars, emit
 from flows.domain.chunk import Chunk
@@ -187,6 +189,7 @@ class OpenBars:
             flush, bars, longer, kinds,
         )  # fmt: skip
         kinds = kinds[:used]
+        _check_sums(longer[:used], state.instruments)
         for interval in self._intervals:
             rows = bars if interval is Interval.S1 else longer[:used][kinds == self._longer.index(interval)]
             moved = before is not None and bool(np.any(state.watermark // interval.us > before // interval.us))
@@ -201,3 +204,11 @@ class OpenBars:
             complete=np.full(len(rows), complete),
             **{name: rows[:, i] for i, name in enumerate(_FIELDS)},
         )
+
+
+def _check_sums(longer: I64, instruments: tuple[Instrument, ...]) -> None:
+    wrong = np.flatnonzero((longer[:, VOLUME] < 0) | (longer[:, QUOTE_VOLUME] < 0))
+    if len(wrong):
+        symbol = instruments[longer[wrong[0], SYMBOL]].symbol
+        when = np.datetime64(int(longer[wrong[0], OPEN_TIME]), "us")
+        raise InputError(f"{symbol}: the volume of the bar at {when}Z exceeds what can be summed exactly")
