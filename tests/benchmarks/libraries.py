@@ -69,9 +69,12 @@ def polars_capture(path: Path) -> int:
 
 
 def orjson_lines(path: Path) -> int:
-    loads = orjson.loads
+    rows = 0
     with path.open("rb") as file:
-        return len([loads(line) for line in file])
+        for line in file:
+            orjson.loads(line)  # not kept: a million objects would measure the garbage collector
+            rows += 1
+    return rows
 
 
 def _arrow_json(path: Path, schema: dict[str, pa.DataType]) -> int:
