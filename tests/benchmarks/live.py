@@ -55,7 +55,8 @@ def live(ticks: int, repeats: int) -> list[Line]:
         f"p50 {p50:.0f} ms, slowest {max(to_sql):.0f} ms of {len(to_sql):,} trades in {_SECONDS:g} s, asked every {_POLL_S * 1e3:g} ms",
     )
     p50, p95 = _quantiles(drawn)
-    figures = f"p50 {p50:.0f} ms, slowest {max(drawn):.0f} ms of {len(drawn)} bars"
+    load = f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"  # with other programs at work this measures them
+    figures = f"p50 {p50:.0f} ms, slowest {max(drawn):.0f} ms of {len(drawn)} bars; {load}"
     return [row, at_most(f"{what}: bar closed → drawn in Chromium", p95, _LIMIT_MS, "ms at p95", figures)]
 
 
