@@ -22,7 +22,7 @@ CLOSED = ("y_closed", "x_closed", "stats_closed")
 COLUMNS = (*(f"{leg}_{name}" for leg in "yx" for name in BAR_FIELDS), *STATS_FIELDS, *CLOSED)
 ROW_OF = {name: i for i, name in enumerate(COLUMNS)}
 _LAST_STATS = STATS_FIELDS.index("n")
-BROWSER_COLUMNS = (*COLUMNS[: 2 * len(BAR_FIELDS)], *STATS_FIELDS[:_LAST_STATS], "y_closed")
+BROWSER_COLUMNS = (*COLUMNS[: 2 * len(BAR_FIELDS)], *STATS_FIELDS[:_LAST_STATS], "y_closed", "stats_closed")
 """What the charts need. The rest is shown in the tiles, which the server writes."""
 
 _UNSETTLED_BARS = 120

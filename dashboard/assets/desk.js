@@ -211,7 +211,9 @@ class Desk {
     const hover = this.hovered !== null && n > 0;
     const i = hover ? nearest(d.time, this.hovered, step) : n - 1;
     const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
-    const value = (name) => (i >= 0 ? d[name][i] : NaN);
+    // Without a pointer each part shows its own newest row: legs and statistics of one bar do not arrive at the same moment.
+    const newest = hover ? { y: i, x: i, stats: i } : { y: lastIndex(d.y_closed), x: lastIndex(d.x_close), stats: lastIndex(d.stats_closed) };
+    const value = (name) => { const k = newest[name.slice(0, 2) === "y_" ? "y" : name.slice(0, 2) === "x_" ? "x" : "stats"]; return k >= 0 ? d[name][k] : NaN; };
     const head = (panel, title, values) => {
       const [name, body] = this.m.step ? [title, values] : ["", ""];
       const brief = LEGS.includes(panel), time = at && (hover || brief) ? `<span class="at">${brief ? at.slice(11) : at} UTC</span>` : "";
@@ -303,10 +305,12 @@ function most(values, a, b, sign = 1) {
   return best;
 }
 
-function lastKnown(values) {
-  for (let i = values.length - 1; i >= 0; i--) if (Number.isFinite(values[i])) return values[i];
-  return null;
+function lastIndex(values) {
+  for (let i = values.length - 1; i >= 0; i--) if (Number.isFinite(values[i])) return i;
+  return -1;
 }
+
+const lastKnown = (values) => values[lastIndex(values)] ?? null;
 
 function gap(out, at) {
   for (const name of Object.keys(out)) out[name].push(name === "time" ? at : name === "width" ? 0 : name.endsWith("colour") ? UP : NaN);

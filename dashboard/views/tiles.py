@@ -1,5 +1,6 @@
 """The strip of key figures above the charts."""
 
+import math
 from html import escape
 
 from dashboard import theme
@@ -11,34 +12,37 @@ _SIGNAL_CLASS = {Signal.SHORT: "down", Signal.LONG: "up"}
 
 def tiles(now: Reading, entry: float, exit_: float) -> str:
     """Eight tiles: both prices, z, spread, hedge ratio, R², correlation, freshness."""
-    word, model = signal(now.zscore, entry, exit_), now.model
-    off = _why_off(now)
+    word, model, why = signal(now.zscore, entry, exit_), now.model, _why_unknown(now)
     unit, scale = spread_unit(model), now.spread_scale
-    places = 1 if unit == "bp" else 2
     colour = _SIGNAL_CLASS.get(word, "")
-    one_step = f"<small> · one-step {number(now.zscore_one_step, 2)}</small>"
+
+    def statistic(key: str, label: str, value: float, text: str, sub: str, colour: str = "") -> str:
+        return _tile(key, label, text, why, off=True) if math.isnan(value) else _tile(key, label, text, sub, colour)
+
+    z = f"{number(now.zscore, 2)}<small> · one-step {number(now.zscore_one_step, 2)}</small>"
+    spread = number(now.spread * scale, 1 if unit == "bp" else 2)
+    fit = f"Hedge ratio, {escape(model.method)} {model.price}"
     return "".join((
         '<div class="tiles">',
         _leg(now.y, theme.LEG_Y),
         _leg(now.x, theme.LEG_X),
-        _tile("z", "z-score, in-sample", number(now.zscore, 2) + one_step, off or word.value, off, colour),
-        _tile("spread", f"Spread, {unit}", number(now.spread * scale, places), off or f"σ {number(now.spread_std * scale, 2)}", off),
-        _tile("hedge", f"Hedge ratio, {escape(model.method)} {model.price}", number(now.hedge_ratio, 4),
-              off or f"± {number(now.hedge_ratio_se, 4)}", off),
-        _tile("r2", "R²", number(now.r_squared, 3), off or f"fit of {number(now.n, 0)} bars", off),
-        _tile("correlation", "Correlation", number(now.correlation, 3), off or f"{model.correlation_window} returns", off),
+        statistic("z", "z-score, in-sample", now.zscore, z, word.value, colour),
+        statistic("spread", f"Spread, {unit}", now.spread, spread, f"σ {number(now.spread_std * scale, 2)}"),
+        statistic("hedge", fit, now.hedge_ratio, number(now.hedge_ratio, 4), f"± {number(now.hedge_ratio_se, 4)}"),
+        statistic("r2", "R²", now.r_squared, number(now.r_squared, 3), f"fit of {number(now.n, 0)} bars"),
+        statistic("correlation", "Correlation", now.correlation, number(now.correlation, 3), f"{model.correlation_window} returns"),
         _freshness(now),
         "</div>",
     ))  # fmt: skip
 
 
-def _why_off(now: Reading) -> str:
-    """Why the statistics cannot be read, or ''."""
+def _why_unknown(now: Reading) -> str:
+    """Why a statistic is not known."""
     if now.phase is Phase.STALE:
         return f"stale: {_silent_legs(now)} silent"
     if now.phase is Phase.WARM_UP:
         return f"warm-up {number(now.n, 0)}/{now.wanted_bars}"
-    return "no statistics yet" if now.phase is Phase.EMPTY else ""
+    return "no statistics yet" if now.phase is Phase.EMPTY else "cannot be computed"
 
 
 def _silent_legs(now: Reading) -> str:
@@ -64,8 +68,8 @@ def _freshness(now: Reading) -> str:
     return _tile("freshness", "Age of last trade", value, f"{escape(now.y.symbol)} · {escape(now.x.symbol)}")
 
 
-def _tile(key: str, label: str, value: str, sub: str, off: str = "", colour: str = "") -> str:
+def _tile(key: str, label: str, value: str, sub: str, colour: str = "", off: bool = False) -> str:
     return (
         f'<div class="tile{" off" if off else ""}" data-tile="{key}"><div class="label">{label}</div>'
-        f'<div class="value {"" if off else colour}">{value}</div><div class="sub" title="{escape(sub)}">{escape(sub)}</div></div>'
+        f'<div class="value {colour}">{value}</div><div class="sub" title="{escape(sub)}">{escape(sub)}</div></div>'
     )

@@ -1,6 +1,5 @@
 """Fills a real QuestDB with the rows that the flow would write: a seeded, cointegrated pair, and more of it bar by bar."""
 
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from flows.domain.interval import Interval
+from flows.domain.model import Model
 from flows.domain.pair import Pair
-from flows.storage.client import Address, connect, create_tables, sender
-from flows.storage.schema import BAR_COLUMNS, DATASETS, PAIR_STATS_COLUMNS, bars_table, pair_stats_table, table_name
+from flows.storage.client import Address, connect, sender
+from flows.storage.datasets import Dataset, register
+from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, bars_table, pair_stats_table, table_name
 
 PAIR = Pair("ETHUSDT", "BTCUSDT")
 FORMING_OFF = 0.05
@@ -129,16 +130,10 @@ class Writer:
 
     def prepare(self, pairs: Sequence[Pair] = (), intervals: Sequence[Interval] = ()) -> None:
         """Tables, and the description of the dataset."""
-        create_tables(self.address, self.dataset)
         market = self.market
-        models = [{"name": "ols", "method": "ols", "price": "log", "window": market.window, "z_window": market.window,
-                   "correlation_window": 300}]  # fmt: skip
-        lists = [[str(p) for p in pairs or (market.pair,)], [str(i) for i in intervals or (market.interval,)], models]
-        with connect(self.address) as connection:
-            connection.execute(
-                f"INSERT INTO {DATASETS.name} VALUES (0, %s, %s, %s, %s, %s, %s)",  # noqa: S608 - a constant name
-                (self.dataset, self.origin, *map(json.dumps, lists), "test"),
-            )
+        model = Model("ols", window=market.window, z_window=market.window)
+        kept = tuple(pairs) or (market.pair,), tuple(intervals) or (market.interval,)
+        register(self.address, Dataset(self.dataset, self.origin, *kept, (model,), "test"))
 
     def write(
         self, first: int, last: int, *, complete: bool = True, parts: Sequence[str] = ("y", "x", "stats")

@@ -44,7 +44,7 @@ def ms(rows: Market, index: int) -> int:
 
 def from_sql(questdb: ManagedServer, dataset: str, rows: Market, limit: int) -> dict[str, np.ndarray]:
     """The rows as a plain query gives them, under the names the browser has them."""
-    names = [name for name in BROWSER_COLUMNS if name != "y_closed"]
+    names = [name for name in BROWSER_COLUMNS if not name.endswith("_closed")]
     found: dict[str, np.ndarray] = {}
     with connect(questdb.read_address) as connection:
         for leg, symbol in (("y", rows.pair.y), ("x", rows.pair.x)):

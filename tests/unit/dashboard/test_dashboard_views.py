@@ -60,6 +60,12 @@ def test_what_is_not_known_is_a_dash_with_the_reason(now: Reading, reason: str) 
     assert not re.search(r'class="value[^>]*>-?0(\.0*)?<', html), "a zero that is not a measurement"
 
 
+def test_what_is_known_in_the_warm_up_is_shown() -> None:
+    shown = text(tiles(replace(WARMING, n=400, warmup_left=200, correlation=0.91), 2.0, 0.5))
+    assert "Correlation 0.910 300 returns" in shown
+    assert "R² – warm-up 400/600" in shown
+
+
 def test_the_warm_up_says_how_long_and_that_nothing_is_made_up() -> None:
     assert text(notice(WARMING)) == "waiting for 600 bars: 15/600 nothing is back-filled"
 
