@@ -30,8 +30,9 @@ class Shell:
 
     def __init__(self, folder: Path, ports: list[int]) -> None:
         self.folder, self.ports = folder, dict(zip(SETTINGS, ports, strict=True))
+        outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "ARGS")  # of the make that runs this suite
         self.environment = {
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in outer},
             **{f"PAIRS_{name}": str(port) for name, port in self.ports.items()},
             "PAIRS_STORAGE__DATA_DIR": str(folder / "var"),
             "PAIRS_BINANCE__STREAM_URL": f"ws://127.0.0.1:{self.ports['SIMULATOR__PORT']}",

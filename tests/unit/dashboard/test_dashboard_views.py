@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.frame import COLUMNS, Frame, Rows, loaded
-from dashboard.hub import Status
+from dashboard.poller import Status
 from dashboard.state import Leg, Reading
 from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting

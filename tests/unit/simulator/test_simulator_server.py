@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from loops import run_async
 from simulated import RunningExchange
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -45,7 +46,7 @@ def talk(
                 await socket.send(request if isinstance(request, str) else json.dumps(request))
             return [json.loads(await asyncio.wait_for(socket.recv(), 10)) for _ in range(until)]
 
-    return asyncio.run(conversation())
+    return run_async(conversation())
 
 
 def test_rest(exchange: RunningExchange) -> None:
@@ -111,7 +112,7 @@ def test_a_stream_on_the_wrong_route_is_acknowledged_and_silent(exchange: Runnin
             await asyncio.wait_for(socket.recv(), 0.5)
 
     with pytest.raises(TimeoutError):
-        asyncio.run(wait())
+        run_async(wait())
 
 
 def test_subscribe_list_unsubscribe(exchange: RunningExchange) -> None:
