@@ -15,7 +15,8 @@ from dashboard.charts.panel import html
 from dashboard.charts.workspace import charts
 from dashboard.data import Catalogue
 from dashboard.frame import Frame, columns, plan
-from dashboard.hub import CatalogueWatch, Feed, Hub, Status
+from dashboard.hub import CatalogueWatch, Feed, Hub
+from dashboard.poller import Status
 from dashboard.state import LOOKBACKS, Desk, Reading, reading, spread_scale, spread_unit
 from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from dashboard.hub import Status
+from dashboard.poller import Status
 from dashboard.views.text import number
 
 _PILL = {"live": "teal", "simulated": "amber", "replay": "blue"}

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from html import escape
 
-from dashboard.hub import Status
+from dashboard.poller import Status
 from dashboard.state import Phase, Reading
 from dashboard.views.text import age, date_utc, number, utc
 
