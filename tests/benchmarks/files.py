@@ -1,6 +1,7 @@
 """Lines of the table about files: the whole dataflow against the fastest reader of the same file alone, and against a polars script."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from tests.benchmarks import data
@@ -9,6 +10,10 @@ from tests.benchmarks.table import Line, at_least
 
 OURS, SCRIPT = "pairdesk", "polars script"
 WARM_TICKS = 50_000
+_WHY_PARQUET = (
+    "Why not: we decode with pyarrow, which needs about what polars needs for its whole read; scaling the doubles, folding ticks and "
+    "the statistics come on top and are as fast as in the CSV line"
+)
 
 
 def csv_pair(ticks: int, repeats: int) -> list[Line]:
@@ -36,7 +41,8 @@ def parquet(ticks: int, repeats: int) -> list[Line]:
     """One pair, Parquet."""
     readers = ("pyarrow parquet", "polars parquet")
     runs = fastest((OURS, *readers), data.parquet_file(2, ticks), data.parquet_file(2, WARM_TICKS), 2, repeats)
-    return [_against_readers(f"Parquet, 2 symbols, {_millions(ticks)}, same work", runs, readers, 0.5, ticks)]
+    line = _against_readers(f"Parquet, 2 symbols, {_millions(ticks)}, same work", runs, readers, 0.5, ticks)
+    return [line if line.met else replace(line, figures=f"{line.figures}. {_WHY_PARQUET}")]
 
 
 def captures(ticks: int, repeats: int) -> list[Line]:
