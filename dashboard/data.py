@@ -177,7 +177,7 @@ def _fill(values: Any, times: Any, rows: list[tuple[Any, ...]], row: int, first:
 
 
 def parsed_catalogue(dataset: str, origin: str, pairs: str, intervals: str, models: str) -> Catalogue:
-    """The row of table `datasets`. Models are JSON objects with the fields of `Model`, or bare names.
+    """The row of table `datasets`. Models are JSON objects with all fields of `Model`: windows are never guessed.
 
     Raises:
         StorageError: the row is not what the flow writes.
@@ -190,7 +190,7 @@ def parsed_catalogue(dataset: str, origin: str, pairs: str, intervals: str, mode
             origin,
             tuple(Pair.parse(text) for text in json.loads(pairs)),
             tuple(Interval(text) for text in json.loads(intervals)),
-            tuple(Model(m) if isinstance(m, str) else Model(**m) for m in json.loads(models)),
+            tuple(Model(**model) for model in json.loads(models)),
         )
     except (ValueError, TypeError, AttributeError) as error:
         raise StorageError(f'table datasets, dataset "{dataset}": cannot be read: {error}') from error

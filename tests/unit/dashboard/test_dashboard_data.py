@@ -52,14 +52,16 @@ def test_no_rows_are_no_rows() -> None:
 
 
 def test_a_catalogue_names_models_with_their_windows() -> None:
-    models = '["quick", {"name": "ols", "method": "ols", "price": "raw", "window": 60, "z_window": 60, "correlation_window": 30}]'
+    models = (
+        '[{"name": "ols", "method": "ols", "price": "raw", "window": 60, "z_window": 60, "correlation_window": 30}]'
+    )
     found = parsed_catalogue("q3", "replay", '["A/B"]', '["1s", "5m"]', models)
     assert found == Catalogue(
         "q3",
         "replay",
         (Pair("A", "B"),),
         (Interval.S1, Interval.M5),
-        (Model("quick"), Model("ols", "ols", "raw", 60, 60, 30)),
+        (Model("ols", "ols", "raw", 60, 60, 30),),
     )
     assert found.model("ols").window == 60
 
@@ -67,4 +69,9 @@ def test_a_catalogue_names_models_with_their_windows() -> None:
 @pytest.mark.parametrize("pairs", ["", "[]", '["AB"]', "[3]", "null"])
 def test_a_catalogue_that_makes_no_sense_is_refused(pairs: str) -> None:
     with pytest.raises(StorageError, match='dataset "q3"'):
-        parsed_catalogue("q3", "replay", pairs, '["1s"]', '["ols"]')
+        parsed_catalogue("q3", "replay", pairs, '["1s"]', '[{"name": "ols"}]')
+
+
+def test_a_model_without_its_windows_is_refused() -> None:
+    with pytest.raises(StorageError, match='dataset "q3"'):
+        parsed_catalogue("q3", "replay", '["A/B"]', '["1s"]', '["ols"]')
