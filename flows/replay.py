@@ -52,6 +52,7 @@ def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset:
             register(address, dataset_of(settings, name, ORIGIN))
             _run(settings, source, QuestDBSink(address, name, settings.sinks.batch_rows, retry_of(settings)))
         where = f"QuestDB, tables {name}_…; {look}; on the page: ?dataset={name}"
+    source.tally.notes.extend(_missing_legs(settings, source.tally))
     _tell(source.tally, time.monotonic() - began, where)
     return source.tally
 
@@ -138,6 +139,16 @@ def _own_server(settings: Settings) -> Iterator[tuple[Address, str]]:
     )  # fmt: skip
     with server:
         yield server.address, f"start it with: pairs db --origin {ORIGIN}"
+
+
+def _missing_legs(settings: Settings, tally: Tally) -> list[str]:
+    """A sentence for each pair that cannot have rows, as the input lacks a leg."""
+    missing = {pair: [leg for leg in (pair.y, pair.x) if leg not in tally.symbols] for pair in settings.market.pairs}
+    return [
+        f"no statistics of {pair}: no trades of {' and '.join(legs)} in the input (--pair names other pairs)"
+        for pair, legs in missing.items()
+        if legs
+    ]
 
 
 def _tell(tally: Tally, seconds: float, where: str) -> None:

@@ -93,6 +93,7 @@ class CaptureFiles:
     def _count(self) -> None:
         counts, tally = self._feed.counts, self.tally
         tally.rows = counts["messages"]
+        tally.symbols = tuple(instrument.symbol for instrument in self._feed.instruments)
         tally.kept, tally.late = counts["trades"] + counts["late"], counts["late"]
         tally.excluded = sum(counts[name] for name in ("zero", "insurance_fund", "na", "other_execution", "skipped"))
         tally.repeated = counts["duplicates"]

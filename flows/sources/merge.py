@@ -179,6 +179,7 @@ class TickFiles:
             number_rows(ticks.symbol, self._numbers, ticks.trade_id)
         self._newest, late = mark_late(ticks.time, self._newest, self._lateness, ticks.late)
         self.tally.kept += len(ticks)
+        self.tally.symbols = tuple(instrument.symbol for instrument in ticks.instruments)
         self.tally.late += late
         watermark = np.full(len(ticks.instruments), max(0, self._newest - self._lateness), np.int64)
         return Chunk(watermark, ticks)

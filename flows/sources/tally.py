@@ -14,7 +14,7 @@ class Tally:
     Attributes:
         rows: lines or messages read. kept: trades, late ones included. excluded: rows that say "no trade" (price or size 0,
             insurance fund). repeated: trades that an overlapping file held too. rejected: malformed rows.
-        first_reject: where and why, for the message.
+        first_reject: where and why, for the message. symbols: those that had a trade.
     """
 
     rows: int = 0
@@ -24,6 +24,7 @@ class Tally:
     repeated: int = 0
     rejected: int = 0
     first_reject: str = ""
+    symbols: tuple[str, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     def check(self, share: float, at_end: bool) -> None:

@@ -211,3 +211,18 @@ def test_collector_totals(shared_data: Path, tmp_path: Path) -> None:
     for column in ("taker_buy_volume", "taker_buy_quote_volume", "first_trade_id", "last_trade_id"):
         assert bars[column].null_count() == bars.height
     assert bars["low"].min() > 0  # the negative control of the zero rows: one of them let in would make it 0
+
+
+def test_a_pair_whose_leg_is_not_in_the_input_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ticks.csv"
+    path.write_text("symbol,time,price,size\nBTCUSDT,1721347200000,64000.1,0.5\n")
+    replay([path], load(environment={}), tmp_path / "out", None)
+    assert "no statistics of ETHUSDT/BTCUSDT: no trades of ETHUSDT in the input" in capsys.readouterr().out
+
+
+def test_nothing_is_missed_where_both_legs_trade(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "ticks.csv"
+    rows = "".join(f"{leg},1721347200000,64000.1,0.5\n" for leg in ("BTCUSDT", "ETHUSDT"))
+    path.write_text(f"symbol,time,price,size\n{rows}")
+    replay([path], load(environment={}), tmp_path / "out", None)
+    assert "no statistics" not in capsys.readouterr().out
