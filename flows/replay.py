@@ -48,6 +48,8 @@ def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset:
         name = dataset if dataset is not None else dataset_name(paths[0])
         if problem := dataset_problem(name):
             raise InputError(f"--dataset: {problem}")
+        if not name:
+            raise InputError("--dataset: the name is empty; the tables without a name belong to the live flow")
         with _database(settings) as (address, look):
             register(address, dataset_of(settings, name, ORIGIN))
             _run(settings, source, QuestDBSink(address, name, settings.sinks.batch_rows, retry_of(settings)))

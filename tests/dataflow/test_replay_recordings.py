@@ -11,6 +11,7 @@ import polars as pl
 import pytest
 from recordings import COLLECTOR, USDM_2023, USDM_2024, Trade, recorded_trades, write_csv, write_parquet, zst
 
+from flows.errors import InputError
 from flows.replay import replay
 from flows.settings import load
 
@@ -226,3 +227,10 @@ def test_nothing_is_missed_where_both_legs_trade(tmp_path: Path, capsys: pytest.
     path.write_text(f"symbol,time,price,size\n{rows}")
     replay([path], load(environment={}), tmp_path / "out", None)
     assert "no statistics" not in capsys.readouterr().out
+
+
+def test_a_replay_never_goes_into_the_tables_of_the_live_flow(tmp_path: Path) -> None:
+    path = tmp_path / "ticks.csv"
+    path.write_text("symbol,time,price,size\nBTCUSDT,1721347200000,64000.1,0.5\n")
+    with pytest.raises(InputError, match="the name is empty"):
+        replay([path], load(environment={}), None, "")
