@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
-from flows.domain.frames import STALE_NAMES
+from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
@@ -83,7 +83,7 @@ _STATS = sql.SQL(
 )
 _CATALOGUE = sql.SQL("SELECT origin, pairs, intervals, models FROM {table} WHERE dataset = %s")
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
-_STALE_CODE = {name: float(code) for code, name in enumerate(STALE_NAMES)}
+_STALE_CODE = {name: float(code) for code, name in enumerate(LEG_NAMES)}
 
 
 class Reader:

@@ -11,7 +11,7 @@ import param
 
 from dashboard.data import Catalogue, Selection
 from dashboard.frame import Frame
-from flows.domain.frames import STALE_NAMES
+from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
@@ -178,7 +178,7 @@ def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Readi
         _leg(frame, "y", pair.y, at), _leg(frame, "x", pair.x, at), model, interval,
         len(frame), int(frame.times[-1]), now("stats_closed") == 1, last_close,
         now("zscore"), now("zscore_one_step"), now("spread"), now("spread_std"), now("hedge_ratio"), now("hedge_ratio_se"),
-        now("r_squared"), now("correlation"), now("n"), now("warmup_left"), STALE_NAMES[int(now("stale"))],
+        now("r_squared"), now("correlation"), now("n"), now("warmup_left"), LEG_NAMES[int(now("stale"))],
     )  # fmt: skip
 
 

@@ -29,6 +29,7 @@ class Market:
 @dataclass(frozen=True, slots=True)
 class BarSettings:
     fill_limit_s: int
+    gap_limit_s: int
     forming_every_ms: int
 
 
@@ -56,11 +57,22 @@ class BinanceSettings:
     silence_grace_ms: int
     max_ahead_s: float
     connect_timeout_s: float
+    streams_per_connection: int
     silent_after_s: float
     reconnect_min_s: float
     reconnect_max_s: float
+    connection_life_s: float
+    handover_s: float
+    leg_silent_after_s: float
+    proof_margin_ms: int
+    reorder_ms: int
+    hold_limit: int
+    gap_patience_s: float
+    weight_limit: int
+    clock_limit_ms: int
     queue_limit: int
     max_message_bytes: int
+    speed: float
 
     @property
     def origin(self) -> str:
@@ -70,9 +82,22 @@ class BinanceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class CaptureSettings:
+    dir: str
+    rotate_mb: int
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSettings:
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class SimulatorSettings:
     host: str
     port: int
+    symbols: int
     seed: int
     trades_per_s: float
     hedge_ratio: float
@@ -140,6 +165,8 @@ class Settings:
     models: tuple[Model, ...]
     files: FileSettings
     binance: BinanceSettings
+    capture: CaptureSettings
+    health: HealthSettings
     simulator: SimulatorSettings
     storage: StorageSettings
     sinks: SinkSettings
@@ -156,7 +183,15 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "files.reject_share": (0, 1),
     "files.block_bytes": (1_024, 1 << 30),
     "binance.silence_grace_ms": (1, 600_000),
+    "binance.streams_per_connection": (1, 1_024),
+    "binance.connection_life_s": (0.1, 86_400),
+    "binance.leg_silent_after_s": (0.05, 3_600),
+    "binance.hold_limit": (1_000, 100_000_000),
+    "binance.weight_limit": (20, 1_000_000),
     "binance.queue_limit": (1, 100_000_000),
+    "binance.speed": (0.01, 1_000),
+    "capture.rotate_mb": (1, 100_000),
+    "simulator.symbols": (0, 200),
     "simulator.trades_per_s": (0.1, 1e6),
     "simulator.half_life_s": (1, 1e6),
     "sinks.batch_rows": (1, 1_000_000),
@@ -180,6 +215,8 @@ _SECTIONS: dict[str, type[Any]] = {
     "join": JoinSettings,
     "files": FileSettings,
     "binance": BinanceSettings,
+    "capture": CaptureSettings,
+    "health": HealthSettings,
     "simulator": SimulatorSettings,
     "storage": StorageSettings,
     "sinks": SinkSettings,

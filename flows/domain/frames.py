@@ -60,6 +60,7 @@ class Ticks(_Columns):
         event_time: when the exchange sent it; None where not recorded.
         received: when it was received here; None where not recorded.
         ids_known: False where `trade_id` is a position made up by the reader.
+        gap: trades are missing between the symbol's row before and this one, or a live input begins here; None: nowhere.
     """
 
     instruments: tuple[Instrument, ...]
@@ -75,6 +76,7 @@ class Ticks(_Columns):
     event_time: I64 | None = None
     received: I64 | None = None
     ids_known: bool = True
+    gap: Bools | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,7 @@ class Bars(_Columns):
         last_trade_time: time of the newest trade at or before the bar, so a bar without trades tells how old its close is.
         late_count: trades that came too late for this symbol since the bar before.
         complete: False for a forming bar, which a later one of the same open time replaces.
+        gap: trades are missing from this bar: nobody could give them, or a live input begins in it.
     """
 
     instruments: tuple[Instrument, ...]
@@ -109,6 +112,7 @@ class Bars(_Columns):
     last_trade_time: I64
     late_count: I64
     complete: Bools
+    gap: Bools
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ class PairBars(_Columns):
     Attributes:
         y_close, x_close: prices as correctly rounded floats: the border to the statistics.
         y_age_ms, x_age_ms: from the leg's last trade to the end of the bar.
+        gap: 0 none, 1 y, 2 x, 3 both legs' bars lack trades.
     """
 
     pair: Pair
@@ -130,6 +135,7 @@ class PairBars(_Columns):
     y_trade_count: I64
     x_trade_count: I64
     complete: Bools
+    gap: I8
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +146,7 @@ class PairStats(_Columns):
         n: consecutive bars in the fit window, at most the model's window.
         warmup_left: bars still to come before every statistic of the model is there.
         stale: 0 none, 1 y, 2 x, 3 both legs older than the limit; the statistics of such a bar are NaN.
+        gap: 0 none, 1 y, 2 x, 3 both legs' bars lack trades.
     """
 
     pair: Pair
@@ -164,9 +171,11 @@ class PairStats(_Columns):
     x_trade_count: I64
     stale: I8
     complete: Bools
+    gap: I8
 
 
-STALE_NAMES: tuple[str | None, ...] = (None, "y", "x", "both")
+LEG_NAMES: tuple[str | None, ...] = (None, "y", "x", "both")
+"""What the codes of `stale` and `gap` mean."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +195,85 @@ class Rejects(_Columns):
     time: I64
     reason: NDArray[np.object_]
     text: NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvents(_Columns):
+    """What happened to the feed. Object columns of str.
+
+    Attributes:
+        time: receive time, microseconds. number: +1 each since the feed began.
+        kind: one of `EVENT_KINDS`. symbol: '' where it concerns no single leg. detail: a sentence for a person.
+        from_id, to_id: ids concerned, inclusive, UNKNOWN where none. count: trades or messages concerned, UNKNOWN where none.
+    """
+
+    time: I64
+    number: I64
+    kind: NDArray[np.object_]
+    symbol: NDArray[np.object_]
+    detail: NDArray[np.object_]
+    from_id: I64
+    to_id: I64
+    count: I64
+
+
+EVENT_KINDS = (
+    "connected", "disconnected", "handover", "silent", "flowing", "unproven", "gap", "filled", "skipped", "lost", "hold_dropped",
+    "queue_full", "queue_free", "clock_off", "clock_right", "rest_refused", "rest_back",
+)  # fmt: skip
+"""gap: ids are missing and asked for. filled: all of them came. skipped: the exchange never used them. lost: nobody can give them."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedStatus(_Columns):
+    """How each leg of the feed stands, once a second. Object columns of str.
+
+    Attributes:
+        time: receive time, microseconds.
+        state: one of `LEG_STATES`. since: microseconds since when. detail: a sentence for a person, '' where all is well.
+        last_trade_time, received: of the leg's newest trade; UNKNOWN before the first.
+        held: rows that wait for missing ids. missing: ids that nobody could give since the feed began. filled: ids that REST gave.
+        lead_ms: how far the local clock is ahead of the exchange's.
+    """
+
+    time: I64
+    symbol: NDArray[np.object_]
+    state: NDArray[np.object_]
+    since: I64
+    detail: NDArray[np.object_]
+    last_trade_time: I64
+    received: I64
+    last_id: I64
+    held: I64
+    filled: I64
+    missing: I64
+    lead_ms: I64
+
+
+LEG_STATES = ("waiting", "live", "quiet", "silent", "filling", "reconnecting", "unproven")
+"""waiting: for its first data. quiet: silent, and the exchange says that nothing traded. silent: the exchange trades it, the stream
+says nothing. unproven: silent, and the exchange cannot be asked. Data can be relied on in `live` and `quiet` only."""
+GOOD_STATES = frozenset({"live", "quiet"})
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLatency(_Columns):
+    """Quantiles of the latency of each stage since the row before. Object column of str.
+
+    Attributes:
+        stage: one of `LATENCY_STAGES`. count: measurements in it; the quantiles of none are NaN.
+    """
+
+    time: I64
+    stage: NDArray[np.object_]
+    p50_ms: F64
+    p95_ms: F64
+    p99_ms: F64
+    max_ms: F64
+    count: I64
+
+
+LATENCY_STAGES = ("traded_sent", "sent_received", "received_chunk", "chunk_bar", "bar_row")
 
 
 def concatenated(frames: list[Frame]) -> Frame:

@@ -11,7 +11,7 @@ from flows.domain.frames import (
     I32,
     I64,
     NO_SIDE,
-    STALE_NAMES,
+    LEG_NAMES,
     Bars,
     PairStats,
     Rejects,
@@ -104,7 +104,7 @@ def _(frame: PairStats) -> TableRows:
     labels: dict[str, Column] = {
         "pair": Labels.constant(str(frame.pair), len(frame)),
         "model": Labels.constant(frame.model, len(frame)),
-        "stale": Labels((frame.stale - 1).astype(np.int32), tuple(str(name) for name in STALE_NAMES[1:])),
+        "stale": Labels((frame.stale - 1).astype(np.int32), tuple(str(name) for name in LEG_NAMES[1:])),
     }
     columns = {name: labels[name] if name in labels else getattr(frame, name) for name, _ in PAIR_STATS_COLUMNS}
     return TableRows(table_of(frame), columns)

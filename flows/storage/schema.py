@@ -71,13 +71,14 @@ BAR_COLUMNS = (
     ("open_time", _T), ("symbol", _S), ("open", _D), ("high", _D), ("low", _D), ("close", _D), ("volume", _D),
     ("quote_volume", _D), ("trade_count", _L), ("taker_buy_volume", _D), ("taker_buy_quote_volume", _D),
     ("first_trade_id", _L), ("last_trade_id", _L), ("last_trade_time", _T), ("late_count", _L), ("complete", _B),
+    ("gap", _B),
 )  # fmt: skip
 
 PAIR_STATS_COLUMNS = (
     ("open_time", _T), ("pair", _S), ("model", _S), ("hedge_ratio", _D), ("hedge_ratio_se", _D), ("intercept", _D),
     ("r_squared", _D), ("spread", _D), ("spread_mean", _D), ("spread_std", _D), ("zscore", _D), ("zscore_one_step", _D),
     ("correlation", _D), ("n", _L), ("warmup_left", _L), ("y_age_ms", _L), ("x_age_ms", _L), ("y_trade_count", _L),
-    ("x_trade_count", _L), ("stale", _S), ("complete", _B),
+    ("x_trade_count", _L), ("stale", _S), ("complete", _B), ("gap", _S),
 )  # fmt: skip
 
 TRADES = Table(
@@ -91,6 +92,25 @@ REJECTS = Table(
     "rejects",
     (("timestamp", _T), ("source", _S), ("line", _L), ("reason", _V), ("text", _V)),
     ("timestamp", "source", "line"), "MONTH", "12 MONTHS",
+)  # fmt: skip
+
+FEED_EVENTS = Table(
+    "feed_events",
+    (("timestamp", _T), ("number", _L), ("kind", _S), ("symbol", _S), ("detail", _V), ("from_id", _L), ("to_id", _L), ("count", _L)),
+    ("timestamp", "number"), "MONTH", "12 MONTHS",
+)  # fmt: skip
+
+FEED_STATUS = Table(
+    "feed_status",
+    (("timestamp", _T), ("symbol", _S), ("state", _S), ("since", _T), ("detail", _V), ("last_trade_time", _T), ("received_at", _T),
+     ("last_id", _L), ("held", _L), ("filled", _L), ("missing", _L), ("lead_ms", _L)),
+    ("timestamp", "symbol"), "HOUR", "1 DAY",
+)  # fmt: skip
+
+FEED_LATENCY = Table(
+    "feed_latency",
+    (("timestamp", _T), ("stage", _S), ("p50_ms", _D), ("p95_ms", _D), ("p99_ms", _D), ("max_ms", _D), ("count", _L)),
+    ("timestamp", "stage"), "DAY", "7 DAYS",
 )  # fmt: skip
 
 DATASETS = Table(
@@ -117,4 +137,5 @@ def pair_stats_table(interval: Interval) -> Table:
 
 def dataset_tables(intervals: tuple[Interval, ...] = tuple(Interval)) -> tuple[Table, ...]:
     """The tables of one dataset. `DATASETS` is beside them, once per root, without a prefix."""
-    return (TRADES, *(bars_table(i) for i in intervals), *(pair_stats_table(i) for i in intervals), REJECTS)
+    bars, stats = map(bars_table, intervals), map(pair_stats_table, intervals)
+    return (TRADES, *bars, *stats, REJECTS, FEED_EVENTS, FEED_STATUS, FEED_LATENCY)
