@@ -40,6 +40,8 @@ def _parser() -> argparse.ArgumentParser:
     up = commands.add_parser("up", help="run the whole stack: QuestDB, flow, page, where needed the simulated exchange")
     up.add_argument("--source", choices=_SOURCES, default="auto", help="default: %(default)s")
     up.add_argument("--config", metavar="FILE", help="settings file; default: the shipped one of the source")
+    up.add_argument("--fresh", action="store_true", help="begin with empty windows instead of the saved state")
+    up.add_argument("--capture", metavar="DIR", help="also keep every raw message there, for pairs replay")
     up.set_defaults(command=_up)
 
     db = commands.add_parser("db", help="run the managed QuestDB alone")
@@ -67,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(options: argparse.Namespace) -> int:
     from flows.supervisor.up import up
 
-    up(options.source, options.config, _say)
+    up(options.source, options.config, options.fresh, options.capture, _say)
     return 0
 
 

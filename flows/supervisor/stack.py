@@ -54,12 +54,13 @@ class Stack:
         return address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg)
 
 
-def plan(source: str, config: str | None, say: Callable[[str], None]) -> Stack:
+def plan(source: str, config: str | None, say: Callable[[str], None], capture: str | None = None) -> Stack:
     """Decide between Binance and the simulated exchange, and read the settings.
 
     Args:
         source: `binance`, `simulated`, or `auto`: Binance if it answers a ping.
         config: a settings file; None takes the shipped one of the source.
+        capture: folder for the raw messages; None: as the settings say.
     """
     if source == "auto":
         rest_url = load(config).binance.rest_url
@@ -77,7 +78,9 @@ def plan(source: str, config: str | None, say: Callable[[str], None]) -> Stack:
         where = f"{settings.simulator.host}:{settings.simulator.port}"
         binance = replace(binance, stream_url=f"ws://{where}", rest_url=f"http://{where}")
     storage = replace(settings.storage, data_dir=str(Path(settings.storage.data_dir).absolute()))
-    return Stack(replace(settings, binance=binance, storage=storage), path.absolute(), simulated)
+    folder = settings.capture.dir if capture is None else capture
+    kept = replace(settings.capture, dir=str(Path(folder).absolute()) if folder else "")
+    return Stack(replace(settings, binance=binance, storage=storage, capture=kept), path.absolute(), simulated)
 
 
 def unreachable(url: str) -> str | None:
@@ -139,7 +142,8 @@ def _questdb(stack: Stack, env: dict[str, str]) -> Child:
 
 def _exchange(stack: Stack, env: dict[str, str]) -> Child:
     ping = f"{stack.settings.binance.rest_url}/fapi/v1/ping"
-    argv = [sys.executable, "-m", "flows.simulator"]
+    # The market goes on from where it was, so that a restart of the exchange loses no trade.
+    argv = [sys.executable, "-m", "flows.simulator", "--state", str(stack.home / "exchange.json")]
     return Child(
         "exchange", argv, env, lambda: _answers(ping), f"simulated exchange: {stack.settings.binance.stream_url}"
     )

@@ -1,31 +1,32 @@
 """What `pairs up` does before the stack runs: look for what stands in the way, and prepare what the processes expect to find."""
 
-import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 
-from flows.errors import PairdeskError, StorageError
+from flows.errors import PairdeskError
 from flows.process.child import ChildProcess
 from flows.process.lock import FileLock, LockTakenError
 from flows.process.signals import stop_requests
 from flows.storage.jar import questdb_jar
+from flows.supervisor import recovery
 from flows.supervisor.loop import Pauses, supervise
 from flows.supervisor.stack import Stack, children, environment, plan
 
 _TICK_S = 0.1
 
 
-def up(source: str, config: str | None, say: Callable[[str], None]) -> None:
+def up(source: str, config: str | None, fresh: bool, capture: str | None, say: Callable[[str], None]) -> None:
     """Run the whole stack until it is told to stop.
+
+    Args:
+        fresh: begin with empty windows, whatever state an earlier flow left. capture: folder for the raw messages; None: as set.
 
     Raises:
         PairdeskError: something stands in the way of the start: settings, a busy port, another start, no jar.
     """
-    stack = plan(source, config, say)
+    stack = plan(source, config, say, capture)
     data_dir = Path(stack.settings.storage.data_dir)
     try:
         lock = FileLock(data_dir / "pairs.lock")
@@ -33,11 +34,17 @@ def up(source: str, config: str | None, say: Callable[[str], None]) -> None:
         raise PairdeskError(
             f"pairdesk already runs on {data_dir} ({error.holder}): stop it, or set storage.data_dir"
         ) from error
+    except OSError as error:
+        raise PairdeskError(
+            f"{data_dir}: cannot be written ({error.strerror}): set storage.data_dir (PAIRS_STORAGE__DATA_DIR) to a folder that can"
+        ) from error
     try:
         check_ports(stack)
         if not stack.address.external:
             questdb_jar(say)
-        prepare_recovery(stack, say)
+        if stack.settings.flow.recovery:
+            directory = stack.settings.storage.recovery_dir(stack.origin)
+            recovery.prepare(directory, stack.settings, environment(stack), fresh, say)
         if not compile_kernels(stack, say):
             return
         say(f"pairdesk: {stack.origin.upper()} data in {stack.home}; Ctrl-C stops everything")
@@ -51,7 +58,10 @@ def up(source: str, config: str | None, say: Callable[[str], None]) -> None:
 def check_ports(stack: Stack) -> None:
     """Raise for the first port that another program listens on, with the setting that changes it."""
     settings = stack.settings
-    wanted = [("dashboard.port", settings.dashboard.host, settings.dashboard.port)]
+    wanted = [
+        ("dashboard.port", settings.dashboard.host, settings.dashboard.port),
+        ("health.port", settings.health.host, settings.health.port),
+    ]
     if not stack.address.external:
         storage = settings.storage
         for key in ("http_port", "pg_port", "health_port"):
@@ -68,39 +78,6 @@ def check_ports(stack: Stack) -> None:
                 raise PairdeskError(
                     f"{host}:{port} cannot be used ({error.strerror}): stop what uses it, or set {key} ({variable}) to a free port"
                 ) from error
-
-
-def prepare_recovery(stack: Stack, say: Callable[[str], None]) -> None:
-    """Make the empty recovery store that Bytewax wants to find.
-
-    A store that was written with other settings or by another version holds state of another shape: it makes way for a new one.
-    """
-    if not stack.settings.flow.recovery:
-        return
-    directory = stack.settings.storage.recovery_dir(stack.origin)
-    settings = stack.settings
-    shaping = (
-        settings.market,
-        settings.models,
-        settings.bars,
-        settings.join,
-        settings.binance.stream,
-        version("pairdesk"),
-    )
-    written_with = directory.with_name("recovery.settings")
-    if directory.is_dir() and any(directory.iterdir()):
-        if written_with.is_file() and written_with.read_text() == repr(shaping):
-            return
-        say("the settings of the flow have changed: its windows start anew, stored rows stay")
-        shutil.rmtree(directory)
-    directory.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "bytewax.recovery", str(directory), "1"]
-    made = subprocess.run(command, env=environment(stack), capture_output=True, text=True, check=False)
-    if made.returncode:
-        raise StorageError(
-            f"{directory}: no recovery store could be made: {(made.stderr.strip().splitlines() or ['?'])[-1]}"
-        )
-    written_with.write_text(repr(shaping))
 
 
 def compile_kernels(stack: Stack, say: Callable[[str], None]) -> bool:

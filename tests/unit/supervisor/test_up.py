@@ -3,14 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
-from flows.errors import SettingsError
+from flows.errors import PairdeskError, SettingsError, StorageError
 from flows.settings import load
+from flows.supervisor import recovery
 from flows.supervisor.stack import children, environment, plan
-from flows.supervisor.up import prepare_recovery
 
 
 @pytest.fixture(autouse=True)
@@ -105,22 +106,67 @@ def test_a_settings_file_that_is_missing_is_named(said: list[str]) -> None:
         plan("simulated", "no.toml", said.append)
 
 
-def test_the_recovery_store_stays_until_the_settings_of_the_flow_change(
-    said: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def prepared() -> list[int]:
-        stack = plan("simulated", None, said.append)
-        prepare_recovery(stack, said.append)
-        return [path.stat().st_ino for path in sorted(stack.settings.storage.recovery_dir(stack.origin).iterdir())]
+def _prepared(fresh: bool = False) -> tuple[Path, int, list[str]]:
+    """The store's folder, its file's identity, and what was said."""
+    said: list[str] = []
+    stack = plan("simulated", None, said.append)
+    directory = stack.settings.storage.recovery_dir(stack.origin)
+    recovery.prepare(directory, stack.settings, environment(stack), fresh, said.append)
+    (file,) = directory.iterdir()
+    return directory, file.stat().st_ino, said
 
-    first = prepared()
-    assert len(first) == 1
+
+def test_a_recovery_store_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, first, _ = _prepared()
     monkeypatch.setenv("PAIRS_DASHBOARD__PORT", "5999")  # is nothing to the flow
-    assert prepared() == first
-    assert said == []
+    assert _prepared()[1:] == (first, [])
 
-    monkeypatch.setenv("PAIRS_BARS__FILL_LIMIT_S", "60")
-    prepared()
-    assert said == ["the settings of the flow have changed: its windows start anew, stored rows stay"]
-    prepared()
-    assert len(said) == 1
+
+@pytest.mark.parametrize(
+    ("variable", "value", "told"),
+    [
+        ("PAIRS_BARS__FILL_LIMIT_S", "60", "bars.fill_limit_s was 900, is 60"),
+        ("PAIRS_MARKET__PAIRS", "SOLUSDT/BTCUSDT", "market.pairs was ETHUSDT/BTCUSDT, is SOLUSDT/BTCUSDT"),
+        ("PAIRS_BINANCE__STREAM", "trade", "binance.stream was aggTrade, is trade"),
+    ],
+)
+def test_a_store_of_other_settings_is_refused_and_kept(
+    variable: str, value: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, first, _ = _prepared()
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(PairdeskError, match=rf"cannot go on with: {told}\. Bring that back, or start with --fresh"):
+        _prepared()
+    _, second, said = _prepared(fresh=True)
+    assert second != first
+    assert said == [f"the flow's state was put aside as {directory}.before-1: windows begin empty, stored rows stay"]
+    assert [file.stat().st_ino for file in Path(f"{directory}.before-1").iterdir()] == [first]
+    assert _prepared()[1:] == (second, [])
+    monkeypatch.delenv(variable)
+    with pytest.raises(PairdeskError, match="Bring that back"):
+        _prepared()
+
+
+def test_a_store_of_another_version_is_refused() -> None:
+    directory, _, _ = _prepared()
+    beside = directory.with_name("recovery.settings")
+    beside.write_text(beside.read_text().replace(version("pairdesk"), "0.0.1"))
+    with pytest.raises(PairdeskError, match=r"version of pairdesk was 0\.0\.1, is "):
+        _prepared()
+    beside.write_text("{")
+    with pytest.raises(PairdeskError, match="nobody knows what it means"):
+        _prepared()
+
+
+def test_a_start_that_was_killed_while_it_made_the_store_is_no_obstacle() -> None:
+    directory, _, _ = _prepared()
+    directory.rename(directory.with_name("recovery.new"))
+    (directory.with_name("recovery.new") / "half").touch()
+    _prepared()  # finds exactly one file
+    assert not directory.with_name("recovery.new").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    with pytest.raises(StorageError, match=r"recovery: cannot be made: Not a directory"):
+        _prepared()

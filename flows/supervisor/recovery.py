@@ -1,0 +1,97 @@
+"""The folder of the flow's snapshots: made where missing, refused where it belongs to a flow of another shape."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+
+from flows.errors import PairdeskError, StorageError
+from flows.settings import Settings
+
+
+def shape(settings: Settings) -> dict[str, str]:
+    """Everything that decides what the flow's state means, by the name a person knows it by."""
+    market, binance = settings.market, settings.binance
+    return {
+        "version of pairdesk": version("pairdesk"),
+        "market.pairs": ", ".join(map(str, market.pairs)),
+        "market.intervals": ", ".join(map(str, market.intervals)),
+        "bars.fill_limit_s": str(settings.bars.fill_limit_s),
+        "bars.gap_limit_s": str(settings.bars.gap_limit_s),
+        "join.stale_after_s": str(settings.join.stale_after_s),
+        "join.pending_limit": str(settings.join.pending_limit),
+        "binance.stream": binance.stream,
+        "binance.stream_url": binance.stream_url,
+        **{f"models.{model.name}": json.dumps(asdict(model)) for model in settings.models},
+    }
+
+
+def prepare(
+    directory: Path, settings: Settings, environment: Mapping[str, str], fresh: bool, say: Callable[[str], None]
+) -> None:
+    """Have a recovery store in `directory` that fits the settings; its shape is kept in a file beside it.
+
+    Args:
+        fresh: put a store that is there aside, once, and begin with empty windows.
+
+    Raises:
+        PairdeskError: the store that is there was written by a flow of another shape. StorageError: none can be made.
+    """
+    written_with = directory.with_name("recovery.settings")
+    wanted = shape(settings)
+    if directory.is_dir() and any(directory.iterdir()):
+        if not fresh:
+            if problem := _difference(written_with, wanted):
+                raise PairdeskError(
+                    f"{directory} holds the state of a flow that this one cannot go on with: {problem}. "
+                    "Bring that back, or start with --fresh: windows begin empty, stored rows stay"
+                )
+            return
+        _put_aside(directory, say)
+    _make(directory, environment, lambda: written_with.write_text(json.dumps(wanted, indent=1) + "\n"))
+
+
+def _difference(written_with: Path, wanted: dict[str, str]) -> str | None:
+    """What differs between the shape a store was written with and the wanted one, in words; None if nothing does."""
+    try:
+        before = json.loads(written_with.read_text())
+        assert isinstance(before, dict)
+    except (OSError, ValueError, AssertionError):
+        return f"{written_with.name} beside it cannot be read, so nobody knows what it means"
+    told = [
+        f"{name} was {before.get(name, 'absent')}, is {wanted.get(name, 'absent')}"
+        for name in dict.fromkeys([*before, *wanted])
+        if before.get(name) != wanted.get(name)
+    ]
+    return "; ".join(told) or None
+
+
+def _put_aside(directory: Path, say: Callable[[str], None]) -> None:
+    number = 1
+    while (aside := directory.with_name(f"recovery.before-{number}")).exists():
+        number += 1
+    directory.rename(aside)
+    say(f"the flow's state was put aside as {aside}: windows begin empty, stored rows stay")
+
+
+def _make(directory: Path, environment: Mapping[str, str], describe: Callable[[], object]) -> None:
+    """An empty store that gets its name last, so that a start that is killed leaves none that looks whole."""
+    unfinished = directory.with_name("recovery.new")
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        command = [sys.executable, "-m", "bytewax.recovery", str(unfinished), "1"]
+        made = subprocess.run(command, env=dict(environment), capture_output=True, text=True, check=False)
+        if made.returncode:
+            last = (made.stderr.strip().splitlines() or ["?"])[-1]
+            raise StorageError(f"{directory}: no recovery store could be made: {last}")
+        describe()
+        if directory.is_dir():
+            directory.rmdir()
+        unfinished.rename(directory)
+    except OSError as error:
+        raise StorageError(f"{directory}: cannot be made: {error.strerror}") from error
