@@ -143,7 +143,8 @@ def _questdb(stack: Stack, env: dict[str, str]) -> Child:
 def _exchange(stack: Stack, env: dict[str, str]) -> Child:
     ping = f"{stack.settings.binance.rest_url}/fapi/v1/ping"
     # The market goes on from where it was, so that a restart of the exchange loses no trade.
-    argv = [sys.executable, "-m", "flows.simulator", "--state", str(stack.home / "exchange.json")]
+    state, speed = stack.home / "exchange.json", stack.settings.binance.speed
+    argv = [sys.executable, "-m", "flows.simulator", "--state", str(state), "--speed", str(speed)]
     return Child(
         "exchange", argv, env, lambda: _answers(ping), f"simulated exchange: {stack.settings.binance.stream_url}"
     )

@@ -1,0 +1,126 @@
+"""Every table of a disturbed live run against the tables of the same trades replayed in peace."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from flows.domain.interval import Interval
+from flows.storage.client import Address, connect
+from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, bars_table, pair_stats_table, table_name
+
+HEADER = ("symbol", "a", "f", "l", "time", "p", "q", "m")
+_TRADE_COLUMNS = ("symbol", "trade_id", "price", "amount", "side", "trade_count")
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What became of the ids of the run, over all symbols."""
+
+    expected: int
+    seen: int
+    lost: int
+    doubled: int
+    late: int
+
+    def __str__(self) -> str:
+        return f"ids expected {self.expected:,}, seen {self.seen:,}, lost {self.lost:,}, doubled {self.doubled:,}, late {self.late:,}"
+
+
+def write_reference(path: Path, trades: dict[str, list[dict[str, Any]]]) -> None:
+    """The exchange's own rows of each symbol as one CSV of ticks, in time order.
+
+    Args:
+        trades: rows as REST prints them, by symbol.
+    """
+    rows = [(row["T"], symbol, row) for symbol, of in trades.items() for row in of]
+    rows.sort(key=lambda each: (each[0], each[1], each[2]["a"]))
+    with path.open("w", newline="") as file:
+        out = csv.writer(file, lineterminator="\n")
+        out.writerow(HEADER)
+        for time, symbol, row in rows:
+            maker = "true" if row["m"] else "false"
+            out.writerow((symbol, row["a"], row["f"], row["l"], time, row["p"], row["q"], maker))
+
+
+def first_and_last_ids(address: Address) -> dict[str, tuple[int, int]]:
+    """Lowest and highest id stored of each symbol."""
+    with connect(address) as sql:
+        rows = sql.execute("SELECT symbol, min(trade_id), max(trade_id) FROM trades").fetchall()
+    return {symbol: (low, high) for symbol, low, high in rows}
+
+
+def counts(address: Address, trades: dict[str, list[dict[str, Any]]]) -> Counts:
+    """The ids in table `trades` against those the exchange made."""
+    expected = {(symbol, row["a"]) for symbol, of in trades.items() for row in of}
+    with connect(address) as sql:
+        rows = sql.execute("SELECT symbol, trade_id, late FROM trades").fetchall()
+    last = {symbol: of[-1]["a"] for symbol, of in trades.items()}
+    inside = [(symbol, identity) for symbol, identity, _ in rows if identity <= last[symbol]]
+    seen = set(inside)
+    late = sum(bool(each[2]) for each in rows)
+    return Counts(len(expected), len(seen & expected), len(expected - seen), len(inside) - len(expected & seen), late)
+
+
+def differences(address: Address, reference: str, until_us: int) -> list[str]:
+    """What differs up to a time, in words: the first differing row of each table; empty where all tables are equal.
+
+    Args:
+        reference: dataset of the replay. until_us: rows that end later are left out: the run was cut off there.
+    """
+    found = []
+    with connect(address) as sql:
+        found += _differing(sql, "trades", "timestamp", _TRADE_COLUMNS, reference, until_us)
+        for interval in Interval:
+            whole = until_us - until_us % interval.us - interval.us
+            bars, stats = bars_table(interval).name, pair_stats_table(interval).name
+            found += _differing(sql, bars, "open_time", _names(BAR_COLUMNS), reference, whole)
+            found += _differing(sql, stats, "open_time", _names(PAIR_STATS_COLUMNS), reference, whole)
+    return found
+
+
+def _names(columns: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
+    """What must be equal: all but the mark of the first bars, which only a live run has."""
+    return tuple(name for name, _ in columns[1:] if name not in ("complete", "gap"))
+
+
+def _differing(
+    sql: "psycopg.Connection[Any]", table: str, time: str, names: tuple[str, ...], reference: str, until_us: int
+) -> list[str]:
+    live, calm = (_rows(sql, name, time, names, until_us) for name in (table, table_name(table, reference)))
+    if live == calm and live:
+        return []
+    if not live and not calm:
+        return [f"{table}: no row to compare"]
+    missing, extra = sorted(calm.keys() - live.keys()), sorted(live.keys() - calm.keys())
+    other = sorted(key for key in live.keys() & calm.keys() if live[key] != calm[key])
+    told = (
+        f"{table}: {len(calm):,} rows expected, {len(missing):,} missing, {len(extra):,} extra, {len(other):,} differ"
+    )
+    if other:
+        key = other[0]
+        pairs = zip(names, live[key], calm[key], strict=True)
+        told += f"; first {key}: " + ", ".join(f"{name} {a!r} instead of {b!r}" for name, a, b in pairs if a != b)
+    elif missing or extra:
+        told += f"; first {(missing or extra)[0]}"
+    return [told]
+
+
+def _rows(
+    sql: "psycopg.Connection[Any]", table: str, time: str, names: tuple[str, ...], until_us: int
+) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+    """Closed rows by their key. Floats compare by their bits, as text that reads back exactly; NaN comes as None."""
+    closed = "" if time == "timestamp" else " AND complete"
+    query = f"SELECT cast({time} AS long), {', '.join(names)} FROM {table} WHERE cast({time} AS long) < %s{closed}"  # noqa: S608
+    keys = 2 if time == "timestamp" else (2 if "model" in names else 1)
+    return {(row[0], *row[1 : 1 + keys]): row[1:] for row in sql.execute(query, (until_us,)).fetchall()}
+
+
+def marked_bars(address: Address) -> dict[str, int]:
+    """How many closed bars of each table say that trades are missing."""
+    with connect(address) as sql:
+        tables = [bars_table(interval).name for interval in Interval]
+        rows = [sql.execute(f"SELECT count() FROM {table} WHERE gap AND complete").fetchone() for table in tables]  # noqa: S608
+    return {table: int(row[0]) for table, row in zip(tables, rows, strict=True) if row is not None}

@@ -1,0 +1,142 @@
+"""The whole stack as `pairs up` runs it, on free ports in a folder of its own, for tests that kill parts of it."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+from flows.storage.client import Address, address_of
+
+_ROOT = Path(__file__).parent.parent.parent
+_PORTS = (
+    "STORAGE__HTTP_PORT",
+    "STORAGE__PG_PORT",
+    "STORAGE__HEALTH_PORT",
+    "SIMULATOR__PORT",
+    "DASHBOARD__PORT",
+    "HEALTH__PORT",
+)
+_MARKS = {"flow": "bytewax.run", "questdb": "questdb", "exchange": "flows.simulator", "page": "panel"}
+_DEADLINE_S = 120.0
+
+
+class Stack:
+    """`pairs up --source simulated`, started again when its supervisor is gone. A context manager.
+
+    Args:
+        settings: environment variables on top of the ports, without the prefix `PAIRS_`.
+    """
+
+    def __init__(self, folder: Path, ports: list[int], settings: dict[str, str]) -> None:
+        self.folder = folder
+        self.ports = dict(zip(_PORTS, ports, strict=True))
+        values = (
+            {name: str(port) for name, port in self.ports.items()}
+            | {"STORAGE__DATA_DIR": f'"{folder / "var"}"'}
+            | settings
+        )
+        self.environment = {**os.environ, **{f"PAIRS_{name}": value for name, value in values.items()}}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Stack":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(60)
+
+    def start(self) -> None:
+        """Start the supervisor; what it says is appended to the file `output`."""
+        with (self.folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "flows.cli", "up", "--source", "simulated"],
+                cwd=_ROOT, env=self.environment, stdout=output, stderr=output,
+            )  # fmt: skip
+
+    def stop(self) -> int:
+        """Ask the supervisor to stop everything; its exit code."""
+        assert self._process is not None
+        self._process.terminate()
+        return self._process.wait(60)
+
+    def kill(self, names: tuple[str, ...]) -> None:
+        """SIGKILL to parts of the stack, all at once; a killed supervisor is started again."""
+        assert self._process is not None
+        family = psutil.Process(self._process.pid).children(recursive=True)
+        for name in names:
+            if name == "supervisor":
+                self._process.kill()
+            else:
+                for process in family:
+                    if _is(process, _MARKS[name]):
+                        process.kill()
+        if "supervisor" in names:
+            self._process.wait(30)
+            psutil.wait_procs(family, 30)
+            self.start()
+
+    @property
+    def output(self) -> str:
+        """All that was said so far."""
+        return (self.folder / "output").read_text()
+
+    @property
+    def database(self) -> Address:
+        """QuestDB, with the right to write."""
+        return address_of("127.0.0.1", self.ports["STORAGE__HTTP_PORT"], self.ports["STORAGE__PG_PORT"], environment={})
+
+    def exchange(self, path: str, **parameters: str) -> Any:
+        """An answer of the simulated exchange, waiting while it is away."""
+        query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
+        url = f"http://127.0.0.1:{self.ports['SIMULATOR__PORT']}{path}{query}"
+        return self.until(lambda: _json(url), f"an answer of {path}")
+
+    def feed(self) -> dict[str, Any] | None:
+        """`/status` of the flow, or None while it does not answer."""
+        found = _json(f"http://127.0.0.1:{self.ports['HEALTH__PORT']}/status")
+        return found if isinstance(found, dict) else None
+
+    def until(self, holds: Callable[[], Any], what: str, deadline_s: float = _DEADLINE_S) -> Any:
+        """Wait until a condition holds while the supervisor runs; what it gave."""
+        deadline = time.monotonic() + deadline_s
+        while True:
+            try:
+                if found := holds():
+                    return found
+            except OSError:
+                pass
+            assert self._process is not None
+            assert self._process.poll() is None, (
+                f"the supervisor ended while waiting for {what}:\n{self.output[-3000:]}"
+            )
+            assert time.monotonic() < deadline, f"not in time: {what}\n{self.output[-3000:]}"
+            time.sleep(0.05)
+
+
+def _is(process: psutil.Process, mark: str) -> bool:
+    try:
+        return any(mark in word for word in process.cmdline())
+    except psutil.Error:
+        return False
+
+
+def _json(url: str) -> Any:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.loads(answer.read())
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
