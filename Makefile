@@ -4,7 +4,8 @@ BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 
-.PHONY: run test bench check setup setup-dev
+# The long ones: faults and kills for ten seeds (about 20 minutes), and load for ten minutes.
+.PHONY: run test bench chaos load check setup setup-dev
 .DEFAULT_GOAL := run
 
 run: setup
@@ -16,6 +17,12 @@ test: setup-dev
 
 bench: setup-dev
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)
+
+chaos: setup-dev
+	@exec $(BIN)/python -m tests.chaos $(ARGS)
+
+load: setup-dev
+	@exec $(BIN)/python -m tests.load $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff check .

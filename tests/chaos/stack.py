@@ -76,18 +76,31 @@ class Stack:
     def kill(self, names: tuple[str, ...]) -> None:
         """SIGKILL to parts of the stack, all at once; a killed supervisor is started again."""
         assert self._process is not None
-        family = psutil.Process(self._process.pid).children(recursive=True)
+        family, parts = psutil.Process(self._process.pid).children(recursive=True), self.processes()
         for name in names:
+            for process in parts.get(name, []):
+                process.kill()
             if name == "supervisor":
                 self._process.kill()
-            else:
-                for process in family:
-                    if _is(process, _MARKS[name]):
-                        process.kill()
         if "supervisor" in names:
             self._process.wait(30)
             psutil.wait_procs(family, 30)
             self.start()
+
+    def processes(self) -> dict[str, list[psutil.Process]]:
+        """The running processes of each part; the database's Java is part of it."""
+        assert self._process is not None
+        family = psutil.Process(self._process.pid).children(recursive=True)
+        return {name: [process for process in family if _is(process, mark)] for name, mark in _MARKS.items()}
+
+    def pause(self, name: str, seconds: float) -> None:
+        """Stop a part for a while, as a machine does that sleeps."""
+        stopped = self.processes()[name]
+        for process in stopped:
+            process.suspend()
+        time.sleep(seconds)
+        for process in stopped:
+            process.resume()
 
     @property
     def output(self) -> str:
