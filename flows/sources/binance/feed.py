@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.chunk import BEGINNING, Chunk
-from flows.domain.frames import BUY, SELL, Rejects, Ticks
+from flows.domain.frames import BUY, SELL, FeedEvents, Rejects, Ticks
 from flows.domain.instrument import Instrument
 from flows.errors import FeedError
 from flows.sources.binance import clockwork as step
@@ -33,11 +33,12 @@ from flows.sources.binance.columns import (
     TIME,
 )
 from flows.sources.binance.messages import KINDS, Parsed, parse_lines
+from flows.sources.binance.records import Record
 from flows.sources.scan import POW10
 from flows.sources.symbols import SymbolTable
 
 I64 = NDArray[np.int64]
-FeedChunk = Chunk[Ticks] | Chunk[Rejects]
+FeedChunk = Chunk[Ticks] | Chunk[Rejects] | Chunk[FeedEvents]
 
 COUNTED = (
     "trades", "late", "skipped", "duplicates", "zero", "insurance_fund", "na", "other_execution",
@@ -56,6 +57,30 @@ class FeedState:
     clock: tuple[int, ...]
     legs: tuple[tuple[int, ...], ...]
     watermark: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """How each symbol stands, for the I/O to decide what to ask: int64, shape (instruments,); UNKNOWN where there is none.
+
+    Attributes:
+        last_id: newest id applied, −1 before the first. last_trade_time: newest trade time applied.
+        received: receive time of the symbol's newest message from the stream, also one that was known already.
+        held: rows that wait for missing ids. first_held: the lowest id of them. held_since: receive time of the first of them.
+        filled: rows that REST gave so far. missing: ids that nobody could give so far.
+        proven: until when silence is proven, exchange clock. watermark: as in the chunks.
+    """
+
+    last_id: I64
+    last_trade_time: I64
+    received: I64
+    held: I64
+    held_since: I64
+    first_held: I64
+    filled: I64
+    missing: I64
+    proven: I64
+    watermark: I64
 
 
 class Feed:
@@ -81,6 +106,9 @@ class Feed:
         max_ahead_us: int,
         state: FeedState | None = None,
         lead_us: int | None = None,
+        verified: bool = False,
+        proof_margin_us: int = 0,
+        hold_limit: int = 500_000,
     ) -> None:
         self._accept_new = instruments is None
         self._grace, self._most_ahead = silence_grace_us, max_ahead_us
@@ -171,6 +199,23 @@ class Feed:
         """The socket was not read until `at_us` (not connected, or held back by a full queue): silence till then proves nothing."""
         self._clock[step.GRID] = max(self._clock[step.GRID], at_us - at_us % step.GRID_STEP)
         self._clock[step.LAST_RECEIVED] = max(self._clock[step.LAST_RECEIVED], at_us)
+
+    def on_record(self, record: Record) -> list[FeedChunk]:
+        """Apply what is no message: the beginning of a session, an answer of REST, ids given up, an event to be told.
+
+        A `Session` is applied to a new feed too (it says what the arguments say); it forgets the rows that wait.
+        """
+        raise NotImplementedError
+
+    @property
+    def legs(self) -> Legs:
+        """How each symbol stands now."""
+        raise NotImplementedError
+
+    @property
+    def lead_us(self) -> int | None:
+        """Receive clock − exchange clock: the least delay seen lately; None where nothing told it yet."""
+        raise NotImplementedError
 
     def _applied(self, parsed: Parsed, source: str, first_line: int | None = None) -> list[FeedChunk]:
         rows = parsed.rows

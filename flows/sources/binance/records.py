@@ -17,6 +17,7 @@ class Session:
         received_us: when. stream: `aggTrade` or `trade`. origin: `live` or `simulated`.
         instruments: what was subscribed, with the scale the exchange states. lead_us: receive clock − exchange clock, as measured.
         silence_grace_us, max_ahead_us, proof_margin_us, hold_limit: of the feed.
+        goes_on: the ids before it count; False: they are not known here, so the next row of each symbol begins anew.
     """
 
     received_us: int
@@ -28,6 +29,7 @@ class Session:
     max_ahead_us: int
     proof_margin_us: int
     hold_limit: int
+    goes_on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
