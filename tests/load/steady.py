@@ -58,14 +58,17 @@ class Steady:
             f"{stage} p50 {of['p50_ms']:.1f} p95 {of['p95_ms']:.1f} p99 {of['p99_ms']:.1f}"
             for stage, of in self.latency.items()
         )
-        return (
-            f"{load.symbols} symbols, {load.trades_per_s:,.0f} trades/s for {load.minutes:g} minutes, "
-            f"{load.burst:g}× for {load.burst_s:g} s: {'passed' if self.passed else 'FAILED'}\n"
-            f"  stored {self.stored:,} trades in {self.seconds:.0f} s, ids missing {self.missing:,}, late {self.late:,}, marked bars {self.gaps:,}\n"
-            f"  median over the run of each stage's quantiles, ms: {stages}\n"
-            f"  longest queue {self.longest_queue:,} messages; memory MiB: {memory}\n"
-            f"  cores used: {cpu}"
-        )
+        word = "passed" if self.passed else "FAILED"
+        lines = [
+            f"{load.symbols} symbols, {load.trades_per_s:,.0f} trades/s for {load.minutes:g} minutes: {word}",
+            f"in the middle {load.burst:g} times as many for {load.burst_s:g} s",
+            f"stored {self.stored:,} trades in {self.seconds:.0f} s",
+            f"ids missing {self.missing:,}, late {self.late:,}, marked bars {self.gaps:,}",
+            f"median over the run of each stage's quantiles, ms: {stages}",
+            f"longest queue {self.longest_queue:,} messages; memory MiB: {memory}",
+            f"cores used: {cpu}",
+        ]
+        return "\n  ".join(lines)
 
 
 def pairs(symbols: int) -> str:
