@@ -75,7 +75,8 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     flow = Dataflow("pairs")
     items = op.input("ticks", flow, source)
     ticks, rejects = _told_apart(items)
-    bars = ohlcv_bars("bars", ticks, market.intervals, settings.bars.fill_limit_s * 1_000_000, forming_every_ms * 1_000)
+    fill_limit_us, gap_limit_us = settings.bars.fill_limit_s * 1_000_000, settings.bars.gap_limit_s * 1_000_000
+    bars = ohlcv_bars("bars", ticks, market.intervals, fill_limit_us, gap_limit_us, forming_every_ms * 1_000)
     legs = pair_bars("pair_bars", bars, market.pairs, market.intervals, settings.join.pending_limit)
     stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
     stored = [rejects, bars, stats] + ([ticks] if settings.sinks.store_trades else [])

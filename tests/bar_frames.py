@@ -42,6 +42,7 @@ def bars_of(
         last_trade_time=open_time + interval.us - 1_000_000,
         late_count=none,
         complete=np.ones(len(rows), np.bool_),
+        gap=np.zeros(len(rows), np.bool_),
     )
 
 

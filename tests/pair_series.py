@@ -55,7 +55,8 @@ def pair_bars(
     rows = len(y)
     index = np.arange(1_700_000_123, 1_700_000_123 + rows) if index is None else index
     none, one = np.zeros(rows, np.int64), np.ones(rows, np.int64)
-    return PairBars(PAIR, interval, index * interval.us, y, x, none, none, one, one, np.ones(rows, np.bool_))
+    no_gap = np.zeros(rows, np.int8)
+    return PairBars(PAIR, interval, index * interval.us, y, x, none, none, one, one, np.ones(rows, np.bool_), no_gap)
 
 
 def assert_same_bits(a: PairStats, b: PairStats) -> None:
@@ -71,6 +72,7 @@ def assert_same_bits(a: PairStats, b: PairStats) -> None:
         "y_trade_count",
         "stale",
         "complete",
+        "gap",
     ):
         left, right = getattr(a, name), getattr(b, name)
         assert left.shape == right.shape, name

@@ -58,6 +58,7 @@ def some_bars(rows: int = 4, interval: Interval = Interval.S1, complete: bool = 
         last_trade_time=np.where(known, open_time + interval.us - 7, UNKNOWN),
         late_count=i % 2,
         complete=np.full(rows, complete),
+        gap=i % 3 == 1,
     )
 
 
@@ -84,6 +85,7 @@ def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> Pair
         x_trade_count=i + 1,
         stale=(i % 4).astype(np.int8),
         complete=np.full(rows, complete),
+        gap=((i + 1) % 4).astype(np.int8),
         **floats,
     )
 

@@ -4,6 +4,10 @@ Two passes. `collect` puts every tick into the cell of its symbol and second; ce
 steps back inside the allowed lateness finds its place. `emit` walks the chains up to the watermark, fills silent seconds with the close
 before them, and folds each one-second bar into the longer intervals. All sums are integers, and open and close go by id where there are
 ids, so no result depends on how ticks were cut or, within a second, ordered.
+
+A gap touches every second from its beginning to its end, both included. It begins at the newest trade before it, or at the watermark where
+that is later, as the silence up to there is proven; it ends at the tick that says so. Bars that hold a touched second are marked, but for
+those that are out. A gap longer than the limit leaves a hole: its silent seconds make no bars.
 """
 
 import numpy as np
@@ -14,24 +18,29 @@ from flows.bars.columns import (
     BAR_WIDTH,
     CLOSE,
     FIRST_ID,
+    GAP,
     HAS_SIDE,
     HIGH,
+    HOLE_BEFORE,
     LAST_CLOSE,
     LAST_ID,
     LAST_TIME,
     LAST_TRADE_TIME,
     LATE_COUNT,
     LOW,
+    MARKED,
     NEXT,
     NEXT_OPEN,
     OPEN,
     OPEN_TIME,
+    PENDING_GAP,
     PENDING_LATE,
     QUOTE_VOLUME,
     ROW_WIDTH,
     SYMBOL,
     TAKER_QUOTE,
     TAKER_VOLUME,
+    TOUCHED_BEFORE,
     TRADE_COUNT,
     VOLUME,
 )
@@ -62,6 +71,10 @@ def _insert(cells: I64, k: int, symbol: int, second: int, heads: I64, tails: I64
         cells[start, NEXT] = k
     if cells[k, NEXT] == NONE:
         tails[symbol] = k
+        cells[k, GAP] = 0
+    else:  # a second that a gap touches as silent is touched still
+        touched = cells[cells[k, NEXT], GAP] & (TOUCHED_BEFORE | HOLE_BEFORE)
+        cells[k, GAP] = touched | MARKED if touched else 0
 
 
 @njit(cache=True)
@@ -73,6 +86,23 @@ def _cell_before(cells: I64, head: int, second: int) -> int:
         found = k
         k = cells[k, NEXT]
     return found
+
+
+@njit(cache=True)
+def _mark_gap(cells: I64, newest: int, k: int, time: int, proven: int, anything_before: bool, gap_limit: int) -> None:
+    """Mark what a gap touches that ends with a tick in cell `k`, `newest` being the cell of the newest trade before it."""
+    cells[k, GAP] |= MARKED
+    if newest == NONE:  # the bar of the trade before is out, or there is none
+        if anything_before:
+            cells[k, GAP] |= TOUCHED_BEFORE | (HOLE_BEFORE if time - proven > gap_limit else 0)
+    elif cells[newest, OPEN_TIME] > cells[k, OPEN_TIME]:  # the tick steps back: the gap reaches forward to the newest
+        while k != newest:
+            k = cells[k, NEXT]
+            cells[k, GAP] |= TOUCHED_BEFORE | MARKED
+    elif newest != k:
+        cells[newest, GAP] |= MARKED
+        long = time - max(cells[newest, LAST_TIME], proven) > gap_limit
+        cells[k, GAP] |= TOUCHED_BEFORE | (HOLE_BEFORE if long else 0)
 
 
 @njit(cache=True)
@@ -91,18 +121,26 @@ def collect(
     first_id: I64,
     last_id: I64,
     ids_known: bool,
+    gap: NDArray[np.bool_],
+    proven: I64,
+    gap_limit: int,
 ) -> int:
     """Fold ticks into `cells`, of which `used` are taken; there must be room for one more per tick.
+
+    `gap`: trades are missing before this tick. `proven`: per symbol the watermark before these ticks. A gap before a tick that is in no
+    bar is one before the next tick.
 
     Returns the number of cells then used, or −1 − i when the sums of tick i's bar would leave the range of int64.
     """
     for i in range(len(time)):
         s = tick_symbol[i]
+        if gap[i]:
+            symbols[s, PENDING_GAP] = 1
         if late[i]:
             symbols[s, PENDING_LATE] += 1
             continue
         second = time[i] - time[i] % SECOND
-        k = tails[s]
+        k = newest = tails[s]
         if k == NONE or cells[k, OPEN_TIME] != second:
             if k != NONE and cells[k, OPEN_TIME] > second:
                 k = _cell_before(cells, heads[s], second)
@@ -113,6 +151,9 @@ def collect(
                 _insert(cells, used, s, second, heads, tails, k)
                 k = used
                 used += 1
+        if symbols[s, PENDING_GAP]:
+            symbols[s, PENDING_GAP] = 0
+            _mark_gap(cells, newest, k, time[i], proven[s], symbols[s, NEXT_OPEN] != NONE, gap_limit)
         p = price[i]
         q = size[i]
         quote = p * q
@@ -165,14 +206,16 @@ def count_bars(cells: I64, heads: I64, symbols: I64, until: I64, fill_limit: int
         k = heads[s]
         while k != NONE and cells[k, OPEN_TIME] + SECOND <= until[s]:
             if next_open != NONE:
-                filled = _filled_until(next_open, cells[k, OPEN_TIME], last_time, fill_limit)
+                end = next_open if cells[k, GAP] & HOLE_BEFORE else cells[k, OPEN_TIME]
+                filled = _filled_until(next_open, end, last_time, fill_limit)
                 bars += (filled - next_open) // SECOND
                 holes += filled != cells[k, OPEN_TIME]
             bars += 1
             next_open = cells[k, OPEN_TIME] + SECOND
             last_time = cells[k, LAST_TIME]
             k = cells[k, NEXT]
-        if next_open != NONE and next_open + SECOND <= until[s]:
+        in_hole = k != NONE and cells[k, GAP] & HOLE_BEFORE
+        if next_open != NONE and next_open + SECOND <= until[s] and not in_hole:
             end = until[s] - until[s] % SECOND
             bars += (_filled_until(next_open, end, last_time, fill_limit) - next_open) // SECOND
     return bars, holes
@@ -213,6 +256,7 @@ def _merge(into: I64, bar: I64, open_time: int) -> None:
             into[TAKER_VOLUME] += bar[TAKER_VOLUME]
             into[TAKER_QUOTE] += bar[TAKER_QUOTE]
     into[LATE_COUNT] += bar[LATE_COUNT]
+    into[GAP] |= bar[GAP]
 
 
 @njit(cache=True)
@@ -242,7 +286,15 @@ def _write(held: I64, symbol: int, kind: int, out: I64, kinds: NDArray[np.int8],
 
 
 @njit(cache=True)
-def _silent_bar(row: I64, open_time: int, state: I64) -> None:
+def _mark_open(longer: I64, lengths: I64, second: int) -> None:
+    """Mark the open longer bars of a symbol that hold this second, of which there may be no bar."""
+    for j in range(len(lengths)):
+        if longer[j, OPEN_TIME] != NONE and second < longer[j, OPEN_TIME] + lengths[j]:
+            longer[j, GAP] = MARKED
+
+
+@njit(cache=True)
+def _silent_bar(row: I64, open_time: int, state: I64, gap: int) -> None:
     """A bar without trades: the close before it, as the exchange's klines have it."""
     row[OPEN_TIME] = open_time
     row[OPEN] = row[HIGH] = row[LOW] = row[CLOSE] = state[LAST_CLOSE]
@@ -250,6 +302,7 @@ def _silent_bar(row: I64, open_time: int, state: I64) -> None:
     row[TAKER_VOLUME] = row[TAKER_QUOTE] = 0 if state[HAS_SIDE] else UNKNOWN
     row[FIRST_ID] = row[LAST_ID] = UNKNOWN
     row[LAST_TIME] = state[LAST_TRADE_TIME]
+    row[GAP] = gap
 
 
 @njit(cache=True)
@@ -280,11 +333,16 @@ def emit(
             k = heads[s]
             due = k != NONE and cells[k, OPEN_TIME] + SECOND <= until[s]
             end = cells[k, OPEN_TIME] if due else until[s] - until[s] % SECOND
+            gap = cells[k, GAP] if k != NONE else 0
             if state[NEXT_OPEN] != NONE:
+                if gap & TOUCHED_BEFORE and state[NEXT_OPEN] < cells[k, OPEN_TIME]:
+                    _mark_open(longer[s], lengths, state[NEXT_OPEN])
+                if gap & HOLE_BEFORE:
+                    end = state[NEXT_OPEN]
                 filled = _filled_until(state[NEXT_OPEN], end, state[LAST_TRADE_TIME], fill_limit)
                 while state[NEXT_OPEN] < filled:
                     row = bars[written]
-                    _silent_bar(row, state[NEXT_OPEN], state)
+                    _silent_bar(row, state[NEXT_OPEN], state, MARKED if gap & TOUCHED_BEFORE else 0)
                     row[SYMBOL] = s
                     used = _fold_longer(row, s, lengths, longer, out, kinds, used)
                     state[NEXT_OPEN] += SECOND
@@ -292,6 +350,7 @@ def emit(
             if not due:
                 break
             bars[written, :] = cells[k, :]
+            bars[written, GAP] &= MARKED
             used = _fold_longer(bars[written], s, lengths, longer, out, kinds, used)
             written += 1
             state[NEXT_OPEN] = cells[k, OPEN_TIME] + SECOND

@@ -8,6 +8,7 @@ import numpy as np
 
 from flows.bars.columns import (
     BAR_WIDTH,
+    GAP,
     LAST_CLOSE,
     OPEN_TIME,
     PRICE_COLUMNS,
@@ -73,6 +74,7 @@ class OpenBars:
     Args:
         intervals: wanted bar lengths. One-second bars are always the base of the longer ones.
         fill_limit_us: how long after its last trade a symbol gets zero-trade bars; a longer silence leaves a hole.
+        gap_limit_us: trades missing for longer than this leave a hole, whatever the fill limit says.
         forming_every_us: how far the watermark moves between two emissions of the open bars; 0: never.
         state: of an earlier fold, to go on with.
     """
@@ -81,13 +83,14 @@ class OpenBars:
         self,
         intervals: tuple[Interval, ...],
         fill_limit_us: int,
+        gap_limit_us: int,
         forming_every_us: int = 0,
         state: BarsState | None = None,
     ) -> None:
         self._intervals = intervals
         self._longer = tuple(interval for interval in Interval if interval is not Interval.S1)
         self._lengths = np.array([interval.us for interval in self._longer], np.int64)
-        self._fill_limit = fill_limit_us
+        self._fill_limit, self._gap_limit = fill_limit_us, gap_limit_us
         self._forming_every = forming_every_us
         self._state = BarsState() if state is None else state
 
@@ -106,7 +109,7 @@ class OpenBars:
         before = state.watermark
         state.watermark = np.maximum(before, chunk.watermark)
         if len(chunk.rows):
-            self._collect(chunk.rows)
+            self._collect(chunk.rows, before)
         closed = list(self._emitted(state, state.watermark, flush=False, before=before))
         state.cells = compact(state.cells, state.heads, state.tails)
         return closed + self._forming_due()
@@ -158,16 +161,17 @@ class OpenBars:
                 state.longer[s, :, column] = rescaled(state.longer[s, :, column], by)
         state.symbols[s : s + 1, LAST_CLOSE] = rescaled(state.symbols[s : s + 1, LAST_CLOSE], price)
 
-    def _collect(self, ticks: Ticks) -> None:
+    def _collect(self, ticks: Ticks, proven: I64) -> None:
         state = self._state
         used = len(state.cells)
         cells = np.empty((used + len(ticks), ROW_WIDTH), np.int64)
         cells[:used] = state.cells
         first = ticks.trade_id if ticks.first_id is None else ticks.first_id
         last = ticks.trade_id if ticks.last_id is None else ticks.last_id
+        gap = np.zeros(len(ticks), np.bool_) if ticks.gap is None else ticks.gap
         end = collect(
             cells, used, state.heads, state.tails, state.symbols, ticks.symbol, ticks.time, ticks.price, ticks.size,
-            ticks.side, ticks.late, first, last, ticks.ids_known,
+            ticks.side, ticks.late, first, last, ticks.ids_known, gap, proven, self._gap_limit,
         )  # fmt: skip
         if end < 0:
             i = -1 - end
@@ -202,6 +206,7 @@ class OpenBars:
             interval=interval,
             symbol=rows[:, SYMBOL].astype(np.int32),
             complete=np.full(len(rows), complete),
+            gap=rows[:, GAP] != 0,
             **{name: rows[:, i] for i, name in enumerate(_FIELDS)},
         )
 

@@ -34,11 +34,12 @@ def ohlcv_bars(
     up: KeyedStream[Chunk[Ticks]],
     intervals: tuple[Interval, ...],
     fill_limit_us: int,
+    gap_limit_us: int,
     forming_every_us: int,
 ) -> KeyedStream[Chunk[Bars]]:
     """Tumbling bars of every interval, keyed like the ticks. See `flows.bars.open_bars.OpenBars`."""
 
     def build(state: BarsState | None) -> _BarsLogic:
-        return _BarsLogic(OpenBars(intervals, fill_limit_us, forming_every_us, state))
+        return _BarsLogic(OpenBars(intervals, fill_limit_us, gap_limit_us, forming_every_us, state))
 
     return op.stateful_batch("fold", up, build)

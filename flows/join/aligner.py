@@ -122,6 +122,7 @@ class Aligner:
             y_trade_count=y.trade_count,
             x_trade_count=x.trade_count,
             complete=np.full(len(y), complete),
+            gap=(y.gap + 2 * x.gap).astype(np.int8),
         )
 
 

@@ -20,6 +20,7 @@ class LegBars:
         open_time: increasing, shape (rows,).
         close: as correctly rounded float.
         age_ms: from the last trade to the end of the bar; of a forming bar, to the watermark where that is before its end.
+        gap: trades are missing from the bar.
         closed_until: microseconds; no bar that ends at or before it follows.
         complete: False for forming bars, which say nothing about what is closed.
     """
@@ -28,6 +29,7 @@ class LegBars:
     close: F64
     age_ms: I64
     trade_count: I64
+    gap: Bools
     closed_until: int
     complete: bool = True
 
@@ -36,7 +38,7 @@ class LegBars:
 
     def take(self, rows: slice | I64 | Bools) -> "LegBars":
         """Some of the rows."""
-        columns = (self.open_time[rows], self.close[rows], self.age_ms[rows], self.trade_count[rows])
+        columns = (self.open_time[rows], self.close[rows], self.age_ms[rows], self.trade_count[rows], self.gap[rows])
         return LegBars(*columns, self.closed_until, self.complete)
 
     def followed_by(self, other: "LegBars") -> "LegBars":
@@ -48,12 +50,14 @@ class LegBars:
             np.concatenate((self.close, other.close)),
             np.concatenate((self.age_ms, other.age_ms)),
             np.concatenate((self.trade_count, other.trade_count)),
+            np.concatenate((self.gap, other.gap)),
             other.closed_until,
             other.complete,
         )
 
 
-NO_BARS = LegBars(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), np.empty(0, np.int64), 0)
+_NONE = np.empty(0, np.int64)
+NO_BARS = LegBars(_NONE, np.empty(0), _NONE, _NONE, np.empty(0, np.bool_), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ class LegSplitter:
             news = complete and closed_until[s] > self._closed.get(slot, 0)
             if start < end or news:
                 rows = slice(start, end)
-                columns = (bars.open_time[rows], closes[rows], ages[rows], bars.trade_count[rows])
+                columns = (bars.open_time[rows], closes[rows], ages[rows], bars.trade_count[rows], bars.gap[rows])
                 legs[instrument.symbol] = LegBars(*columns, closed_until[s], complete)
             if news:
                 self._closed[slot] = closed_until[s]

@@ -24,7 +24,7 @@ from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
 from flows.sinks.columns import Column, Labels, TableRows, concatenated, newest_per_key
 from flows.sinks.tables import GROUPS, Storable, table_rows
-from flows.storage.schema import REJECTS, TRADES, ColumnType, Table, bars_table, pair_stats_table
+from flows.storage.schema import FEED_EVENTS, REJECTS, TRADES, ColumnType, Table, bars_table, pair_stats_table
 
 ROW_GROUP_ROWS = 131_072
 
@@ -36,6 +36,8 @@ _ARROW_TYPES = {
     ColumnType.VARCHAR: pa.string(),
     ColumnType.BOOLEAN: pa.bool_(),
 }
+FILES = ("bars", "feed_events", "pair_stats", "rejects", "trades")
+"""Groups that have a file; how the feed stood from second to second is not kept in files."""
 _INTERVAL_AT = 2  # bars of all intervals share a file: their interval stands after time and symbol or pair
 
 
@@ -43,7 +45,7 @@ def file_table(group: str) -> Table:
     """The columns of a group's file: those of its table, for bars and statistics with the interval."""
     table = {"bars": bars_table, "pair_stats": pair_stats_table}.get(group)
     if table is None:
-        return {"trades": TRADES, "rejects": REJECTS}[group]
+        return {"trades": TRADES, "rejects": REJECTS, "feed_events": FEED_EVENTS}[group]
     of = table(Interval.S1)
     columns = (*of.columns[:_INTERVAL_AT], ("interval", ColumnType.SYMBOL), *of.columns[_INTERVAL_AT:])
     return Table(group, columns, (*of.keys, "interval"), of.partition, None)
@@ -64,7 +66,7 @@ class ParquetSink(FixedPartitionedSink[Storable, None]):
 
     def __init__(self, out_dir: Path, trades: bool = False) -> None:
         self._out_dir = out_dir
-        self._groups = tuple(group for group in GROUPS if trades or group != "trades")
+        self._groups = tuple(group for group in FILES if trades or group != "trades")
 
     def __enter__(self) -> "ParquetSink":
         try:
@@ -88,8 +90,8 @@ class ParquetSink(FixedPartitionedSink[Storable, None]):
     def part_fn(self, item_key: str) -> int:
         return GROUPS.index(item_key)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_ParquetPartition":
-        return _ParquetPartition(for_part, self._part(for_part) if for_part in self._groups else None)
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_ParquetPartition | _Ignoring":
+        return _ParquetPartition(for_part, self._part(for_part)) if for_part in self._groups else _Ignoring()
 
     def _part(self, group: str) -> Path:
         return self._out_dir / f"{group}.parquet.part"
@@ -107,15 +109,23 @@ class ParquetSink(FixedPartitionedSink[Storable, None]):
                 self._part(group).unlink()
 
 
-class _ParquetPartition(StatefulSinkPartition[Storable, None]):
-    def __init__(self, group: str, path: Path | None) -> None:
-        self._table, self._schema = file_table(group), file_schema(group)
-        self._held: list[TableRows] = []
-        self._writer = None if path is None else pq.ParquetWriter(path, self._schema, compression="snappy")
+class _Ignoring(StatefulSinkPartition[Storable, None]):
+    """Of a group without a file."""
 
     def write_batch(self, values: list[Storable]) -> None:
-        if self._writer is None:
-            return
+        pass
+
+    def snapshot(self) -> None:
+        pass
+
+
+class _ParquetPartition(StatefulSinkPartition[Storable, None]):
+    def __init__(self, group: str, path: Path) -> None:
+        self._table, self._schema = file_table(group), file_schema(group)
+        self._held: list[TableRows] = []
+        self._writer: pq.ParquetWriter | None = pq.ParquetWriter(path, self._schema, compression="snappy")
+
+    def write_batch(self, values: list[Storable]) -> None:
         self._held += [self._rows(frame) for frame in values if len(frame)]
         if sum(map(len, self._held)) >= ROW_GROUP_ROWS:
             self._write_held()

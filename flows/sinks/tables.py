@@ -4,15 +4,20 @@ from functools import singledispatch
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from flows.domain.frames import (
     BUY,
     F64,
+    I8,
     I32,
     I64,
-    NO_SIDE,
     LEG_NAMES,
+    NO_SIDE,
     Bars,
+    FeedEvents,
+    FeedLatency,
+    FeedStatus,
     PairStats,
     Rejects,
     Ticks,
@@ -20,11 +25,21 @@ from flows.domain.frames import (
 from flows.domain.instrument import Instrument
 from flows.domain.scale import UNKNOWN, to_float_by_symbol
 from flows.sinks.columns import Column, Labels, TableRows, clean_text
-from flows.storage.schema import PAIR_STATS_COLUMNS, REJECTS, TRADES, Table, bars_table, pair_stats_table
+from flows.storage.schema import (
+    FEED_EVENTS,
+    FEED_LATENCY,
+    FEED_STATUS,
+    PAIR_STATS_COLUMNS,
+    REJECTS,
+    TRADES,
+    Table,
+    bars_table,
+    pair_stats_table,
+)
 
-Storable: TypeAlias = Ticks | Bars | PairStats | Rejects
+Storable: TypeAlias = Ticks | Bars | PairStats | Rejects | FeedEvents | FeedStatus | FeedLatency
 
-GROUPS = ("bars", "pair_stats", "rejects", "trades")
+GROUPS = ("bars", "feed_events", "feed_latency", "feed_status", "pair_stats", "rejects", "trades")
 """Keys of the items that sinks take, sorted, as the engine orders partitions: rows of one table always go the same way."""
 
 _SIDES = ("buy", "sell")
@@ -36,15 +51,22 @@ def table_of(frame: Storable) -> Table:
         return bars_table(frame.interval)
     if isinstance(frame, PairStats):
         return pair_stats_table(frame.interval)
-    return TRADES if isinstance(frame, Ticks) else REJECTS
+    return _TABLES[type(frame)]
 
 
 def group_of(frame: Storable) -> str:
     """The key under which a frame goes to a sink."""
-    return next(group for kind, group in _GROUP_OF.items() if isinstance(frame, kind))
+    return _GROUPS[type(frame)]
 
 
-_GROUP_OF = {Bars: "bars", PairStats: "pair_stats", Rejects: "rejects", Ticks: "trades"}
+_TABLES = {
+    Ticks: TRADES,
+    Rejects: REJECTS,
+    FeedEvents: FEED_EVENTS,
+    FeedStatus: FEED_STATUS,
+    FeedLatency: FEED_LATENCY,
+}
+_GROUPS = {Bars: "bars", PairStats: "pair_stats"} | {kind: table.name for kind, table in _TABLES.items()}
 
 
 @singledispatch
@@ -95,6 +117,7 @@ def _(frame: Bars) -> TableRows:
         "last_trade_time": frame.last_trade_time,
         "late_count": frame.late_count,
         "complete": frame.complete,
+        "gap": frame.gap,
     }
     return TableRows(table_of(frame), columns)
 
@@ -104,7 +127,8 @@ def _(frame: PairStats) -> TableRows:
     labels: dict[str, Column] = {
         "pair": Labels.constant(str(frame.pair), len(frame)),
         "model": Labels.constant(frame.model, len(frame)),
-        "stale": Labels((frame.stale - 1).astype(np.int32), tuple(str(name) for name in LEG_NAMES[1:])),
+        "stale": _legs(frame.stale),
+        "gap": _legs(frame.gap),
     }
     columns = {name: labels[name] if name in labels else getattr(frame, name) for name, _ in PAIR_STATS_COLUMNS}
     return TableRows(table_of(frame), columns)
@@ -112,15 +136,79 @@ def _(frame: PairStats) -> TableRows:
 
 @table_rows.register
 def _(frame: Rejects) -> TableRows:
-    names, codes = np.unique(np.array([clean_text(text) for text in frame.source], dtype=object), return_inverse=True)
     columns: dict[str, Column] = {
         "timestamp": frame.time,
-        "source": Labels(codes.astype(np.int32), tuple(names.tolist())),
+        "source": _labels(frame.source),
         "line": frame.line,
-        "reason": np.array([clean_text(text) for text in frame.reason], dtype=object),
-        "text": np.array([clean_text(text) for text in frame.text], dtype=object),
+        "reason": _texts(frame.reason),
+        "text": _texts(frame.text),
     }
     return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: FeedEvents) -> TableRows:
+    columns: dict[str, Column] = {
+        "timestamp": frame.time,
+        "number": frame.number,
+        "kind": _labels(frame.kind),
+        "symbol": _labels(frame.symbol),
+        "detail": _texts(frame.detail),
+        "from_id": frame.from_id,
+        "to_id": frame.to_id,
+        "count": frame.count,
+    }
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: FeedStatus) -> TableRows:
+    columns: dict[str, Column] = {
+        "timestamp": frame.time,
+        "symbol": _labels(frame.symbol),
+        "state": _labels(frame.state),
+        "since": frame.since,
+        "detail": _texts(frame.detail),
+        "last_trade_time": frame.last_trade_time,
+        "received_at": frame.received,
+        "last_id": frame.last_id,
+        "held": frame.held,
+        "filled": frame.filled,
+        "missing": frame.missing,
+        "lead_ms": frame.lead_ms,
+    }
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: FeedLatency) -> TableRows:
+    columns: dict[str, Column] = {
+        "timestamp": frame.time,
+        "stage": _labels(frame.stage),
+        "p50_ms": frame.p50_ms,
+        "p95_ms": frame.p95_ms,
+        "p99_ms": frame.p99_ms,
+        "max_ms": frame.max_ms,
+        "count": frame.count,
+    }
+    return TableRows(table_of(frame), columns)
+
+
+def _legs(codes: I8) -> Labels:
+    """Names of the legs that `stale` and `gap` speak of, null for none."""
+    return Labels((codes - 1).astype(np.int32), tuple(str(name) for name in LEG_NAMES[1:]))
+
+
+def _labels(texts: NDArray[np.object_]) -> Labels:
+    """Texts of which many are equal; an empty one is null."""
+    names, codes = np.unique(_texts(texts), return_inverse=True)
+    if len(names) and names[0] == "":
+        return Labels(codes.astype(np.int32) - 1, tuple(names[1:].tolist()))
+    return Labels(codes.astype(np.int32), tuple(names.tolist()))
+
+
+def _texts(texts: NDArray[np.object_]) -> NDArray[np.object_]:
+    return np.array([clean_text(text) for text in texts], dtype=object)
 
 
 def _symbols(instruments: tuple[Instrument, ...], symbol: I32) -> Labels:

@@ -3,7 +3,7 @@
 >>> import numpy as np
 >>> bars = PairBars(
 ...     Pair("ETHUSDT", "BTCUSDT"), Interval.S1, np.arange(5) * 1_000_000, np.array([10.0, 11, 13, 12, 14]),
-...     np.array([5.0, 6, 6, 7, 8]), *(np.zeros(5, np.int64),) * 4, np.ones(5, bool)
+...     np.array([5.0, 6, 6, 7, 8]), *(np.zeros(5, np.int64),) * 4, np.ones(5, bool), np.zeros(5, np.int8)
 ... )
 >>> stats = statistics_of(bars, Model("tiny", price="raw", window=4, z_window=4, correlation_window=3), stale_after_ms=1_000)
 >>> stats.hedge_ratio.round(3), stats.warmup_left
@@ -148,7 +148,8 @@ def warm_up(models: tuple[Model, ...]) -> None:
     """Compile, or load from the cache, every kernel these models need, so that the first bar of a run does not wait for it."""
     none, two = np.zeros(2, np.int64), np.array([1.0, 2.0])
     times = np.arange(2, dtype=np.int64) * Interval.S1.us
-    bars = PairBars(Pair("Y", "X"), Interval.S1, times, two, two, none, none, none, none, np.ones(2, np.bool_))
+    no_gap = np.zeros(2, np.int8)
+    bars = PairBars(Pair("Y", "X"), Interval.S1, times, two, two, none, none, none, none, np.ones(2, np.bool_), no_gap)
     PairStatistics(bars.pair, bars.interval, models, 0).update(bars)
 
 
@@ -177,5 +178,6 @@ def _frame(bars: PairBars, model: Model, fit: F64, corr: F64, n: I64, warmup_lef
         x_trade_count=bars.x_trade_count,
         stale=stale,
         complete=bars.complete,
+        gap=bars.gap,
         **dict(zip(FIT_COLUMNS, fit, strict=True)),
     )

@@ -179,7 +179,7 @@ def test_state_does_not_grow(grow: bool, tmp_path: Path) -> None:
     files = TickFiles(
         [recognise(_long_input(tmp_path / "long.csv", 21_600))], lambda _: True, 1_000_000, 10**12, 0.05, 8_192
     )
-    bars = OpenBars(tuple(Interval), 900_000_000, 500_000)
+    bars = OpenBars(tuple(Interval), 900_000_000, 5_000_000, 500_000)
     sizes: list[int] = []
     while (chunks := files.read()) is not None:
         for chunk in chunks:

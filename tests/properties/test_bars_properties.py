@@ -18,6 +18,7 @@ from flows.domain.interval import Interval
 START = 1_721_347_190_000_000
 LATENESS = 1_000_000
 S = 1_000_000
+GAP_LIMIT = 5 * S
 
 gaps = st.one_of(
     st.integers(0, 400_000), st.integers(0, 3 * S), st.integers(50 * S, 130 * S), st.integers(290 * S, 700 * S)
@@ -96,7 +97,7 @@ def _by_key(bars: list[Bar]) -> list[Bar]:
 @given(inputs())
 def test_closed_bars_equal_the_oracle(made: tuple[list[Chunk[Ticks]], int]) -> None:
     chunks, fill_limit = made
-    bars = OpenBars(tuple(Interval), fill_limit)
+    bars = OpenBars(tuple(Interval), fill_limit, GAP_LIMIT)
     out = _collected([closed for chunk in chunks for closed in bars.fold(chunk)])
     trades = [trade for chunk in chunks for trade in trades_of(chunk.rows)]
     if all(trade.late for trade in trades):
@@ -113,9 +114,9 @@ def test_closed_bars_equal_the_oracle(made: tuple[list[Chunk[Ticks]], int]) -> N
 @given(inputs(), st.data())
 def test_a_resume_after_any_chunk_changes_nothing(made: tuple[list[Chunk[Ticks]], int], data: st.DataObject) -> None:
     chunks, fill_limit = made
-    whole = OpenBars(tuple(Interval), fill_limit, 500_000)
+    whole = OpenBars(tuple(Interval), fill_limit, GAP_LIMIT, 500_000)
     wanted = [_plain(out) for chunk in chunks for out in whole.fold(chunk)]
-    bars = OpenBars(tuple(Interval), fill_limit, 500_000)
+    bars = OpenBars(tuple(Interval), fill_limit, GAP_LIMIT, 500_000)
     found = []
     for chunk in chunks:
         found += [_plain(out) for out in bars.fold(chunk)]
@@ -123,7 +124,7 @@ def test_a_resume_after_any_chunk_changes_nothing(made: tuple[list[Chunk[Ticks]]
         bars.fold(chunk) if data.draw(
             st.booleans()
         ) else bars.provisional()  # what comes after a snapshot does not reach it
-        bars = OpenBars(tuple(Interval), fill_limit, 500_000, snapshot)
+        bars = OpenBars(tuple(Interval), fill_limit, GAP_LIMIT, 500_000, snapshot)
     assert found == wanted
 
 
@@ -132,7 +133,7 @@ def test_a_resume_after_any_chunk_changes_nothing(made: tuple[list[Chunk[Ticks]]
 def test_provisional_bars_are_those_that_a_later_watermark_closes(made: tuple[list[Chunk[Ticks]], int]) -> None:
     """With the watermark moved past everything and no fill, the open bars come out as they stood."""
     chunks, _ = made
-    bars = OpenBars(tuple(Interval), 0)
+    bars = OpenBars(tuple(Interval), 0, GAP_LIMIT)
     for chunk in chunks[:-1]:
         bars.fold(chunk)
     forming = bars.provisional()
@@ -162,7 +163,7 @@ def _crossing(n: int) -> tuple[list[Chunk[Ticks]], int]:
 @example(_crossing(3))
 def test_many_holes_in_one_chunk(made: tuple[list[Chunk[Ticks]], int]) -> None:
     chunks, fill_limit = made
-    bars = OpenBars(tuple(Interval), fill_limit)
+    bars = OpenBars(tuple(Interval), fill_limit, GAP_LIMIT)
     out = _collected([closed for chunk in chunks for closed in bars.fold(chunk)])
     trades = [trade for chunk in chunks for trade in trades_of(chunk.rows)]
     for interval in (Interval.M1, Interval.M5):

@@ -18,7 +18,7 @@ PAIR = Pair("Y", "X")
 
 def _bars(seconds: list[int], until: int) -> LegBars:
     times = np.array(seconds, np.int64) * S
-    return LegBars(times, np.sqrt(times), times // 7, times // 11, until, True)
+    return LegBars(times, np.sqrt(times), times // 7, times // 11, times % (3 * S) == 0, until, True)
 
 
 def _pieces(seconds: list[int], cuts: list[tuple[int, bool]]) -> list[LegBars]:
@@ -59,6 +59,7 @@ def test_the_rows_of_both_in_order_and_every_bar_accounted_for(y, x, cuts_y, cut
     assert np.array_equal(rows.y_close, rows.x_close)
     assert np.array_equal(rows.y_age_ms, rows.open_time // 7)
     assert np.array_equal(rows.x_trade_count, rows.open_time // 11)
+    assert rows.gap.tolist() == [3 if second % 3 == 0 else 0 for second in both]
     state = aligner.state()
     assert len(both) + state.dropped.y_alone + len(state.y) == len(y)
     assert len(both) + state.dropped.x_alone + len(state.x) == len(x)

@@ -14,6 +14,7 @@ from flows.domain.scale import UNKNOWN
 from flows.errors import InputError
 
 S = 1_000_000
+GAP_LIMIT = 5 * S
 START = 1_721_347_200_000_000
 COIN = (Instrument("AUSDT", 1, 2),)
 
@@ -46,14 +47,14 @@ def _seconds(chunks: list[Chunk[Bars]], interval: Interval = Interval.S1) -> lis
 
 
 def test_a_bar_closes_when_the_watermark_passes_its_end() -> None:
-    bars = OpenBars((Interval.S1,), 900 * S)
+    bars = OpenBars((Interval.S1,), 900 * S, GAP_LIMIT)
     assert _seconds(bars.fold(_chunk(0.999_999, [(0.5, 10, 1)]))) == []
     assert _seconds(bars.fold(_chunk(1))) == [(0, 10, 1, True)]
     assert _seconds(bars.fold(_chunk(1.9))) == []
 
 
 def test_silent_seconds_repeat_the_close_until_the_limit() -> None:
-    bars = OpenBars((Interval.S1,), 2 * S)
+    bars = OpenBars((Interval.S1,), 2 * S, GAP_LIMIT)
     closed = bars.fold(_chunk(20, [(0.5, 10, 1), (10.5, 20, 1)]))
     # The last trade was at 0.5 s: seconds that begin up to 2.5 s are filled, then there is a hole.
     assert [row[:3] for row in _seconds(closed)] == [
@@ -66,26 +67,26 @@ def test_silent_seconds_repeat_the_close_until_the_limit() -> None:
 
 
 def test_without_a_limit_nothing_is_made_up() -> None:
-    bars = OpenBars((Interval.S1,), 0)
+    bars = OpenBars((Interval.S1,), 0, GAP_LIMIT)
     assert [row[0] for row in _seconds(bars.fold(_chunk(9, [(0.5, 1, 1), (3.5, 1, 1)])))] == [0, 3]
 
 
 def test_nothing_before_the_first_trade() -> None:
-    bars = OpenBars(tuple(Interval), 900 * S)
+    bars = OpenBars(tuple(Interval), 900 * S, GAP_LIMIT)
     assert _seconds(bars.fold(_chunk(100))) == []
     assert _seconds(bars.fold(_chunk(103, [(101.5, 1, 1)]))) == [(101, 1, 1, True), (102, 1, 0, True)]
 
 
 def test_a_silent_first_second_is_not_the_open_of_the_minute() -> None:
     """As in the exchange's klines: prices are those of trades, not of the minute before."""
-    bars = OpenBars((Interval.M1,), 900 * S)
+    bars = OpenBars((Interval.M1,), 900 * S, GAP_LIMIT)
     closed = bars.fold(_chunk(120, [(59.5, 99, 1), (61.5, 10, 1), (62, 12, 1)]))
     minute = closed[0].rows.take(slice(1, 2))
     assert [int(getattr(minute, name)[0]) for name in ("open", "high", "low", "close")] == [10, 12, 10, 12]
 
 
 def test_late_trades_are_in_no_bar_and_counted_at_the_next() -> None:
-    bars = OpenBars((Interval.S1, Interval.M1), 900 * S)
+    bars = OpenBars((Interval.S1, Interval.M1), 900 * S, GAP_LIMIT)
     bars.fold(_chunk(5, [(0.5, 10, 1)]))
     bars.fold(_chunk(5, [(0.7, 99, 7), (0.8, 99, 7)], late=True, first_id=2))
     closed = bars.fold(_chunk(60, [(5.5, 11, 1)], first_id=4))
@@ -98,8 +99,8 @@ def test_late_trades_are_in_no_bar_and_counted_at_the_next() -> None:
 
 def test_forming_bars_come_now_and_then_and_change_nothing() -> None:
     plain, forming = (
-        OpenBars((Interval.S1, Interval.M1), 900 * S),
-        OpenBars((Interval.S1, Interval.M1), 900 * S, S // 2),
+        OpenBars((Interval.S1, Interval.M1), 900 * S, GAP_LIMIT),
+        OpenBars((Interval.S1, Interval.M1), 900 * S, GAP_LIMIT, S // 2),
     )
     closed: list[tuple[int, int, int, bool]] = []
     seen: list[tuple[int, int, int, bool]] = []
@@ -115,7 +116,7 @@ def test_forming_bars_come_now_and_then_and_change_nothing() -> None:
 
 
 def test_provisional_bars_do_not_touch_the_state() -> None:
-    bars = OpenBars(tuple(Interval), 900 * S)
+    bars = OpenBars(tuple(Interval), 900 * S, GAP_LIMIT)
     bars.fold(_chunk(0.6, [(0.5, 10, 1)]))
     assert _seconds(bars.provisional(), Interval.M5) == [(0, 10, 1, False)]
     assert _seconds(bars.provisional(), Interval.S1) == [(0, 10, 1, False)]
@@ -123,7 +124,7 @@ def test_provisional_bars_do_not_touch_the_state() -> None:
 
 
 def test_a_watermark_that_goes_back_is_ignored() -> None:
-    bars = OpenBars((Interval.S1,), 900 * S)
+    bars = OpenBars((Interval.S1,), 900 * S, GAP_LIMIT)
     bars.fold(_chunk(5, [(0.5, 10, 1)]))
     assert bars.fold(_chunk(2)) == []
     assert _seconds(bars.fold(_chunk(6))) == [(5, 10, 0, True)]
@@ -131,7 +132,7 @@ def test_a_watermark_that_goes_back_is_ignored() -> None:
 
 def test_a_trade_in_a_bar_that_is_out_counts_as_late() -> None:
     """A source marks it so; if one ever does not, no bar comes twice."""
-    bars = OpenBars((Interval.S1,), 900 * S)
+    bars = OpenBars((Interval.S1,), 900 * S, GAP_LIMIT)
     bars.fold(_chunk(5, [(0.5, 10, 1)]))
     closed = bars.fold(_chunk(7, [(1.5, 99, 9), (5.5, 11, 1)], first_id=2))
     assert _seconds(closed) == [(5, 11, 1, True), (6, 11, 0, True)]
@@ -139,7 +140,7 @@ def test_a_trade_in_a_bar_that_is_out_counts_as_late() -> None:
 
 
 def test_sums_beyond_what_is_exact_are_refused() -> None:
-    bars = OpenBars((Interval.S1,), 900 * S)
+    bars = OpenBars((Interval.S1,), 900 * S, GAP_LIMIT)
     huge = [(0.1, 1 << 30, 1 << 29)] * 9
     with pytest.raises(InputError, match="AUSDT: the volume of one bar exceeds what can be summed exactly, at trade"):
         bars.fold(_chunk(0.5, huge))
@@ -147,7 +148,7 @@ def test_sums_beyond_what_is_exact_are_refused() -> None:
 
 def test_sums_of_longer_bars_beyond_what_is_exact_are_refused() -> None:
     """Each second alone still fits."""
-    bars = OpenBars((Interval.M1,), 900 * S)
+    bars = OpenBars((Interval.M1,), 900 * S, GAP_LIMIT)
     second = [(1 << 30, 1 << 29)] * 7
     for k in range(3):
         closed = bars.fold(_chunk(k + 1, [(k + 0.1, *row) for row in second], first_id=7 * k + 1))
@@ -159,7 +160,7 @@ def test_sums_of_longer_bars_beyond_what_is_exact_are_refused() -> None:
 
 
 def test_more_decimals_in_an_open_bar() -> None:
-    bars = OpenBars(tuple(Interval), 900 * S)
+    bars = OpenBars(tuple(Interval), 900 * S, GAP_LIMIT)
     bars.fold(_chunk(0.6, [(0.5, 10, 1)]))
     fine = _ticks([(0.7, 1_005, 30)], first_id=2)
     fine = Ticks(

@@ -1,6 +1,7 @@
 """The join by open time: what comes out, when, and what is dropped."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ PAIR = Pair("Y", "X")
 def leg(seconds: list[int], until: int = 0, complete: bool = True, factor: float = 1.0) -> LegBars:
     """Bars at these seconds whose close is the second times a factor."""
     times = np.array(seconds, np.int64) * S
-    return LegBars(times, times / S * factor, times // 1_000, np.ones(len(seconds), np.int64), until * S, complete)
+    one, no_gap = np.ones(len(seconds), np.int64), np.zeros(len(seconds), np.bool_)
+    return LegBars(times, times / S * factor, times // 1_000, one, no_gap, until * S, complete)
 
 
 def legs(y: LegBars | None = None, x: LegBars | None = None) -> PairLegs:
@@ -134,5 +136,5 @@ def test_a_forming_bar_is_forgotten_once_it_is_closed() -> None:
 
 
 def test_an_unknown_age_stays_unknown() -> None:
-    unknown = LegBars(np.array([S]), np.ones(1), np.array([UNKNOWN]), np.ones(1, np.int64), 0)
+    unknown = replace(leg([1]), age_ms=np.array([UNKNOWN]))
     assert _aligner().add(legs(unknown, leg([1]))).rows.y_age_ms.tolist() == [UNKNOWN]

@@ -48,7 +48,9 @@ def test_files_have_the_columns_of_the_tables_and_the_interval(tmp_path: Path) -
     with ParquetSink(tmp_path / "new" / "out") as sink:
         _run(sink, ITEMS)
     out = tmp_path / "new" / "out"
-    assert sorted(path.name for path in out.iterdir()) == ["bars.parquet", "pair_stats.parquet", "rejects.parquet"]
+    assert sorted(path.name for path in out.iterdir()) == [
+        "bars.parquet", "feed_events.parquet", "pair_stats.parquet", "rejects.parquet"
+    ]  # fmt: skip
     bars = pd.read_parquet(out / "bars.parquet")
     assert list(bars.columns) == ["open_time", "symbol", "interval", *[name for name, _ in BAR_COLUMNS[2:]]]
     assert str(bars["open_time"].dtype) == "datetime64[us, UTC]"
