@@ -1,5 +1,7 @@
 """The symbols of a run: names to indices, and the scale of each one's integers."""
 
+from dataclasses import replace
+
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -126,7 +128,4 @@ def at_scale(ticks: Ticks, instruments: tuple[Instrument, ...]) -> Ticks:
             mine = ticks.symbol == k
             price[mine] = rescaled(price[mine], new.price_decimals - old.price_decimals)
             size[mine] = rescaled(size[mine], new.size_decimals - old.size_decimals)
-    return Ticks(
-        instruments, ticks.symbol, ticks.time, ticks.trade_id, price, size, ticks.side, ticks.late,
-        ticks.first_id, ticks.last_id, ticks.event_time, ticks.received, ticks.ids_known,
-    )  # fmt: skip
+    return replace(ticks, instruments=instruments, price=price, size=size)

@@ -114,7 +114,7 @@ def parse_lines(lines: bytes, symbols: SymbolTable, accept_new: bool, fast: bool
     return Parsed(rows, reasons, text)
 
 
-class _Malformed(ValueError):
+class Malformed(ValueError):
     """Field, what was wanted, what was found."""
 
 
@@ -134,7 +134,7 @@ def _read(line: bytes, out: NDArray[np.int64], symbols: SymbolTable, accept_new:
         else:
             _trade(data, out, symbols, accept_new)
             out[STATUS] = READ
-    except _Malformed as error:
+    except Malformed as error:
         return str(error)
     return None
 
@@ -144,7 +144,7 @@ def _unwrapped(line: bytes, out: NDArray[np.int64]) -> dict[str, Any] | None:
     try:
         message = orjson.loads(line)
     except orjson.JSONDecodeError as error:
-        raise _Malformed(f"expected a JSON message: {error}") from None
+        raise Malformed(f"expected a JSON message: {error}") from None
     if isinstance(message, dict) and "recv_ns" in message:
         received = _integer(message, "recv_ns", MIN_TIME_MS * 10**6, MAX_TIME_MS * 10**6, "nanoseconds since 1970")
         out[RECEIVED] = received // 1000
@@ -152,14 +152,14 @@ def _unwrapped(line: bytes, out: NDArray[np.int64]) -> dict[str, Any] | None:
         if isinstance(message, dict) and envelope in message:
             message = message[envelope]
     if not isinstance(message, dict):
-        raise _Malformed(f"expected a message object, found {_shown(message)}")
+        raise Malformed(f"expected a message object, found {found(message)}")
     if "error" in message:
-        raise _Malformed(f"the exchange answered with an error: {_shown(message['error'])}")
+        raise Malformed(f"the exchange answered with an error: {found(message['error'])}")
     if "result" in message and "e" not in message:
         return None
     kind = message.get("e", _ABSENT)
     if not isinstance(kind, str):
-        raise _Malformed(f'"e": expected the kind of event, found {_shown(kind)}')
+        raise Malformed(f'"e": expected the kind of event, found {found(kind)}')
     if kind not in KINDS:
         return None
     out[KIND] = KINDS[kind]
@@ -168,49 +168,73 @@ def _unwrapped(line: bytes, out: NDArray[np.int64]) -> dict[str, Any] | None:
 
 def _trade(data: dict[str, Any], out: NDArray[np.int64], symbols: SymbolTable, accept_new: bool) -> None:
     if "M" in data:
-        raise _Malformed('"M": only spot trades have it, and spot is another market')
+        raise Malformed('"M": only spot trades have it, and spot is another market')
     # Symbol and id first: they count even if the rest is malformed.
     index = _symbol(data, symbols, accept_new)
     if out[KIND] == AGGREGATE:
-        identity = _integer(data, "a", 0, MAX_ID, "an aggregate id")
-        first, last = (_integer(data, key, 0, MAX_ID, "a trade id") for key in ("f", "l"))
-        if last < first:
-            raise _Malformed(f'"l": expected at least "f" = {first}, found {last}')
+        identity, first, last = _aggregate_ids(data)
     else:
         identity = first = last = _integer(data, "t", 0, MAX_ID, "a trade id")
     out[SYMBOL], out[ID], out[FIRST], out[LAST] = index, identity, first, last
-    for column, key in ((EVENT, "E"), (TIME, "T")):
-        out[column] = _integer(data, key, MIN_TIME_MS, MAX_TIME_MS, "milliseconds since 1970")
+    out[EVENT] = _integer(data, "E", MIN_TIME_MS, MAX_TIME_MS, "milliseconds since 1970")
+    _numbers(data, out)
+    out[EXECUTION] = _execution(data.get("X", "MARKET"))
+
+
+def read_served(data: Any, out: NDArray[np.int64]) -> None:
+    """One row of REST's `aggTrades` into `out`, all columns but SYMBOL and RECEIVED: it has no `E` and no `s`.
+
+        {"a":26129,"p":"0.01633102","q":"4.70443515","f":27781,"l":27781,"T":1498793709153,"m":true}
+
+    Raises:
+        Malformed: it is none.
+    """
+    if not isinstance(data, dict):
+        raise Malformed(f"expected an object, found {found(data)}")
+    out[STATUS], out[KIND], out[EXECUTION], out[EVENT] = READ, AGGREGATE, MARKET, NOT_GIVEN
+    out[ID], out[FIRST], out[LAST] = _aggregate_ids(data)
+    _numbers(data, out)
+
+
+def _aggregate_ids(data: dict[str, Any]) -> tuple[int, int, int]:
+    identity = _integer(data, "a", 0, MAX_ID, "an aggregate id")
+    first, last = (_integer(data, key, 0, MAX_ID, "a trade id") for key in ("f", "l"))
+    if last < first:
+        raise Malformed(f'"l": expected at least "f" = {first}, found {last}')
+    return identity, first, last
+
+
+def _numbers(data: dict[str, Any], out: NDArray[np.int64]) -> None:
+    out[TIME] = _integer(data, "T", MIN_TIME_MS, MAX_TIME_MS, "milliseconds since 1970")
     out[PRICE], out[PRICE_DECIMALS] = _digits(data, "p")
     out[SIZE], out[SIZE_DECIMALS] = _digits(data, "q")
     maker = data.get("m", _ABSENT)
     if not isinstance(maker, bool):
-        raise _Malformed(f'"m": expected true or false, found {_shown(maker)}')
+        raise Malformed(f'"m": expected true or false, found {found(maker)}')
     out[MAKER] = maker
-    out[EXECUTION] = _execution(data.get("X", "MARKET"))
 
 
 def _symbol(data: dict[str, Any], symbols: SymbolTable, accept_new: bool) -> int:
     name = data.get("s", _ABSENT)
     if not isinstance(name, str):
-        raise _Malformed(f'"s": expected a symbol, found {_shown(name)}')
+        raise Malformed(f'"s": expected a symbol, found {found(name)}')
     index = symbols.index(name)
     if index is not None:
         return index
     if not accept_new:
-        raise _Malformed(f'"s": expected a subscribed symbol, found {_shown(name)}')
+        raise Malformed(f'"s": expected a subscribed symbol, found {found(name)}')
     if problem := symbol_problem(name):
-        raise _Malformed(f'"s": {problem}: {_shown(name)}')
+        raise Malformed(f'"s": {problem}: {found(name)}')
     try:
         return symbols.add(Instrument(name))
     except ValueError as error:
-        raise _Malformed(f'"s": {error}') from None
+        raise Malformed(f'"s": {error}') from None
 
 
 def _integer(data: dict[str, Any], key: str, low: int, high: int, what: str) -> int:
     value = data.get(key, _ABSENT)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value < high:
-        raise _Malformed(f'"{key}": expected {what}, found {_shown(value)}')
+        raise Malformed(f'"{key}": expected {what}, found {found(value)}')
     return value
 
 
@@ -219,24 +243,25 @@ def _digits(data: dict[str, Any], key: str) -> tuple[int, int]:
     value = data.get(key, _ABSENT)
     match = _DECIMAL.fullmatch(value) if isinstance(value, str) and len(value) <= 64 else None
     if match is None:
-        raise _Malformed(f'"{key}": expected a decimal text such as "0.001", found {_shown(value)}')
+        raise Malformed(f'"{key}": expected a decimal text such as "0.001", found {found(value)}')
     whole, decimals = match[1].lstrip("0"), match[2] or ""
     if len(decimals) > MAX_DECIMALS:
         decimals = decimals[:MAX_DECIMALS] + decimals[MAX_DECIMALS:].rstrip("0")
     if len(decimals) > MAX_DECIMALS:
-        raise _Malformed(f'"{key}": expected at most {MAX_DECIMALS} decimals, found {_shown(value)}')
+        raise Malformed(f'"{key}": expected at most {MAX_DECIMALS} decimals, found {found(value)}')
     if len(whole) > MAX_WHOLE_DIGITS:
-        raise _Malformed(f'"{key}": {_shown(value)} is too large')
+        raise Malformed(f'"{key}": {found(value)} is too large')
     return int(whole + decimals or "0"), len(decimals)
 
 
 def _execution(value: Any) -> int:
     if not isinstance(value, str):
-        raise _Malformed(f'"X": expected a text, found {_shown(value)}')
+        raise Malformed(f'"X": expected a text, found {found(value)}')
     return _EXECUTIONS.get(value, OTHER)
 
 
-def _shown(value: Any) -> str:
+def found(value: Any) -> str:
+    """A JSON value as an error shows it."""
     if value is _ABSENT or value is None:
         return "nothing"
     return shown(value) if isinstance(value, str | int | float | bool) else shown(orjson.dumps(value).decode())
