@@ -1,6 +1,6 @@
 """Bars by the definition, one trade at a time, in dictionaries and fractions: slow, and written from the specification alone."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
@@ -12,7 +12,10 @@ SECOND = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Trade:
-    """One tick with exact numbers. `first_id`, `last_id` are None where the input has no ids."""
+    """One tick with exact numbers.
+
+    `first_id`, `last_id` are None where the input has no ids. `gap`: trades are missing before it, but not before the time `proven`.
+    """
 
     symbol: str
     time: int
@@ -23,6 +26,8 @@ class Trade:
     count: int
     first_id: int | None
     last_id: int | None
+    gap: bool = False
+    proven: int = 0
 
 
 @dataclass(slots=True)
@@ -44,10 +49,11 @@ class Bar:
     first_trade_id: int | None = None
     last_trade_id: int | None = None
     late_count: int = 0
+    gap: bool = False
 
 
-def trades_of(ticks: Ticks) -> list[Trade]:
-    """The rows of a frame."""
+def trades_of(ticks: Ticks, proven: int = 0) -> list[Trade]:
+    """The rows of a frame, of which none is missing before the time `proven`."""
     first = ticks.trade_id if ticks.first_id is None else ticks.first_id
     last = ticks.trade_id if ticks.last_id is None else ticks.last_id
     out = []
@@ -58,7 +64,7 @@ def trades_of(ticks: Ticks) -> list[Trade]:
                 of.symbol, int(ticks.time[i]), Fraction(int(ticks.price[i]), 10**of.price_decimals),
                 Fraction(int(ticks.size[i]), 10**of.size_decimals), int(ticks.side[i]), bool(ticks.late[i]),
                 int(last[i] - first[i] + 1), int(first[i]) if ticks.ids_known else None,
-                int(last[i]) if ticks.ids_known else None,
+                int(last[i]) if ticks.ids_known else None, ticks.gap is not None and bool(ticks.gap[i]), proven,
             )
         )  # fmt: skip
     return out
@@ -70,8 +76,42 @@ class _Second:
     late: int = 0
 
 
-def bars_until(trades: Iterable[Trade], watermark: int, length: int, fill_limit: int) -> list[Bar]:
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Trades are missing from time `start` to `end`."""
+
+    start: int
+    end: int
+
+    @property
+    def seconds(self) -> range:
+        """The seconds that it touches, whole."""
+        return range(self.start // SECOND * SECOND, self.end // SECOND * SECOND + SECOND, SECOND)
+
+
+def gaps_of(trades: Iterable[Trade]) -> dict[str, list[Gap]]:
+    """The gaps of each symbol. One before a late trade, which is in no bar, is one before the next trade in time."""
+    out: dict[str, list[Gap]] = {}
+    newest: dict[str, int] = {}
+    open_gap: dict[str, bool] = {}
+    for trade in trades:
+        lacking = open_gap[trade.symbol] = open_gap.get(trade.symbol, False) or trade.gap
+        if trade.late:
+            continue
+        if lacking:
+            known = max(newest[trade.symbol], trade.proven) if trade.symbol in newest else trade.time
+            out.setdefault(trade.symbol, []).append(Gap(*sorted((known, trade.time))))
+        open_gap[trade.symbol] = False
+        newest[trade.symbol] = max(newest.get(trade.symbol, 0), trade.time)
+    return out
+
+
+def bars_until(
+    trades: Iterable[Trade], watermark: int, length: int, fill_limit: int, gap_limit: int = 5 * SECOND
+) -> list[Bar]:
     """All bars of one interval that a watermark closes, by symbol and time."""
+    trades = list(trades)
+    gaps = gaps_of(trades)
     seconds: dict[str, dict[int, _Second]] = {}
     late: dict[str, int] = {}
     for trade in trades:
@@ -83,22 +123,29 @@ def bars_until(trades: Iterable[Trade], watermark: int, length: int, fill_limit:
         of.late += late.pop(trade.symbol, 0)
     out: list[Bar] = []
     for symbol in sorted(seconds):
-        base = _filled(symbol, seconds[symbol], watermark, fill_limit)
+        touched = {second for gap in gaps.get(symbol, []) for second in gap.seconds}
+        holes = {s for gap in gaps.get(symbol, []) if gap.end - gap.start > gap_limit for s in gap.seconds}
+        base = _filled(symbol, seconds[symbol], watermark, fill_limit, holes)
         groups: dict[int, list[Bar]] = {}
         for bar in base:
             groups.setdefault(bar.open_time // length * length, []).append(bar)
         # A longer bar is closed when the watermark has passed its end.
-        out += [_folded(open_time, group) for open_time, group in groups.items() if open_time + length <= watermark]
+        for open_time, group in groups.items():
+            if open_time + length <= watermark:
+                lacking = not touched.isdisjoint(range(open_time, open_time + length, SECOND))
+                out.append(replace(_folded(open_time, group), gap=lacking))
     return out
 
 
-def _filled(symbol: str, seconds: dict[int, _Second], watermark: int, fill_limit: int) -> list[Bar]:
+def _filled(
+    symbol: str, seconds: dict[int, _Second], watermark: int, fill_limit: int, holes: Container[int]
+) -> list[Bar]:
     """One-second bars with the silent ones between them, each with the close before it."""
     bars: list[Bar] = []
     for open_time in range(min(seconds), watermark // SECOND * SECOND, SECOND):
         if open_time in seconds:
             bars.append(_second(symbol, open_time, seconds[open_time], bars[-1] if bars else None))
-        elif open_time <= bars[-1].last_trade_time + fill_limit:
+        elif open_time <= bars[-1].last_trade_time + fill_limit and open_time not in holes:
             before = bars[-1]
             p, known = before.close, before.taker_buy_volume is not None
             none = Fraction(0) if known else None
@@ -174,7 +221,7 @@ def bars_of(frame: Bars) -> list[Bar]:
                 exact(frame.close, p), int(frame.last_trade_time[i]), exact(frame.volume, s),  # type: ignore[arg-type]
                 exact(frame.quote_volume, q), int(frame.trade_count[i]), exact(frame.taker_buy_volume, s),  # type: ignore[arg-type]
                 exact(frame.taker_buy_quote_volume, q), whole(frame.first_trade_id), whole(frame.last_trade_id),
-                int(frame.late_count[i]),
+                int(frame.late_count[i]), bool(frame.gap[i]),
             )
         )  # fmt: skip
     return out
