@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from flows.errors import InputError
+from flows.sources.binance.capture_lines import begins_session
 from flows.sources.csv_ticks import CsvTicks, csv_dialect
 from flows.sources.ndjson_ticks import NdjsonTicks
 from flows.sources.parquet_ticks import ParquetReader
@@ -75,6 +76,8 @@ def recognise(path: Path) -> TickFile:
 
 def _json_file(path: Path, text: str) -> TickFile:
     """Collector lines or a capture, by the first line that is an object."""
+    if begins_session(text.encode()):
+        return TickFile(path, "capture", None, True, True, False)
     for line in text.splitlines()[:100]:
         try:
             value = json.loads(line)

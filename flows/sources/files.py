@@ -8,13 +8,14 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.errors import InputError
 from flows.sources import stop
+from flows.sources.binance.feed import FeedChunk
 from flows.sources.captures import CaptureFiles, CaptureState
 from flows.sources.detect import in_order, recognise, without_prefixes
 from flows.sources.merge import FileChunk, MergeState, TickFiles
 from flows.sources.tally import Tally
 
 PARTITION = "files"
-Item = tuple[str, FileChunk]
+Item = tuple[str, FileChunk | FeedChunk]
 SourceState = MergeState | CaptureState
 
 

@@ -112,14 +112,16 @@ def _decompressed(raw: BinaryIO, new: Callable[[], _Decompressor]) -> Iterator[b
         raise EOFError("it ends in the middle")
 
 
-def whole_lines(stream: ByteStream, rest: bytes, block_bytes: int, line: int) -> tuple[bytes, bytes]:
+def whole_lines(
+    stream: ByteStream, rest: bytes, block_bytes: int, line: int, limit: int = LINE_LIMIT
+) -> tuple[bytes, bytes]:
     """The next block up to a line end, and the bytes after it; at the end of the stream what is left, with or without one.
 
     Args:
-        rest: bytes after the block before. line: number of the first line, for the message.
+        rest: bytes after the block before. line: number of the first line, for the message. limit: bytes of a line.
 
     Raises:
-        InputError: a line beyond `LINE_LIMIT`.
+        InputError: a line beyond the limit.
     """
     data = rest
     while more := stream.read(block_bytes):
@@ -127,6 +129,6 @@ def whole_lines(stream: ByteStream, rest: bytes, block_bytes: int, line: int) ->
         if end:
             return b"".join((data, memoryview(more)[:end])), more[end:]
         data += more
-        if len(data) > LINE_LIMIT:
-            raise InputError(f"{stream.path} line {line:,}: longer than {LINE_LIMIT:,} bytes: not a file of lines")
+        if len(data) > limit:
+            raise InputError(f"{stream.path} line {line:,}: longer than {limit:,} bytes: not a file of lines")
     return data, b""

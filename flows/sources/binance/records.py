@@ -81,3 +81,24 @@ class Event:
 
 
 Record = Session | Resumed | Fill | Lost | Event
+
+
+@dataclass(frozen=True, slots=True)
+class Continued:
+    """Head of a capture file that goes on where another ended; it enters no feed, but a reader without that other file begins here.
+
+    Attributes:
+        session: the one that goes on. after: name of the file before.
+    """
+
+    received_us: int
+    session: Session
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of the exchange as it came."""
+
+    received_us: int
+    message: bytes
