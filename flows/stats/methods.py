@@ -7,9 +7,11 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats.estimator import Estimator
 from flows.stats.ols import Ols
+from flows.stats.tls import Tls
 
 METHODS: Mapping[str, type[Estimator]] = {
     "ols": Ols,
+    "tls": Tls,
 }
 
 

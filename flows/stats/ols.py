@@ -44,7 +44,7 @@ class Ols:
         window = moments.block_moments(legs.index, legs.x, legs.y, self._n, first)
         out = np.empty((len(FIT_COLUMNS), len(index)))
         residual_std = np.empty(len(index))
-        _ols(x, y, window, self._n, out, residual_std)
+        self._fit(x, y, window, out, residual_std)
         beta, spread = out[0], out[4]
         if self._w == self._n:
             out[5:8] = zscore.in_sample(spread, residual_std)
@@ -53,6 +53,10 @@ class Ols:
             out[5:8] = zscore.in_sample_own_window(x, y, beta, spread, residual_std, own, self._w)
         out[8] = zscore.one_step(index, x, y, beta, residual_std, window)
         return out[:, lead:]
+
+    def _fit(self, x: F64, y: F64, window: F64, out: F64, residual_std: F64) -> None:
+        """The line of every row: all that tells other lines through the means of the same windows from this one."""
+        _ols(x, y, window, self._n, out, residual_std)
 
 
 @njit(cache=True)
