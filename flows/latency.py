@@ -21,7 +21,6 @@ _PER_DOUBLING = 8
 _DOUBLINGS = 40
 _HALF = _PER_DOUBLING * _DOUBLINGS
 """Buckets of one sign: from 1 µs to 12 days, each 9 % wide."""
-QUANTILES = (0.5, 0.95, 0.99)
 
 
 class Histogram:
@@ -100,11 +99,13 @@ class Latency:
         with self._lock:
             taken, self._stages = self._stages, {stage: Histogram() for stage in LATENCY_STAGES}
         found = list(taken.values())
-        quantiles = [np.array([each.quantile_us(q) / 1e3 for each in found]) for q in QUANTILES]
+        p50, p95, p99 = (np.array([each.quantile_us(share) / 1e3 for each in found]) for share in (0.5, 0.95, 0.99))
         return FeedLatency(
             np.full(len(found), time_us, np.int64),
             np.array(list(taken), np.object_),
-            *quantiles,
+            p50,
+            p95,
+            p99,
             np.array([each.largest_us / 1e3 for each in found]),
             np.array([each.count for each in found], np.int64),
         )

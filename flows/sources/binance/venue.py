@@ -1,6 +1,7 @@
 """The exchange before the first message: is it there, does it list the symbols, does the address serve the stream asked for."""
 
 import difflib
+import http.client
 import json
 import time
 import urllib.error
@@ -13,19 +14,17 @@ from typing import Any
 from flows.domain.instrument import Instrument
 from flows.errors import FeedError
 from flows.sources import stop
+from flows.sources.binance.budget import MEANINGS
+from flows.sources.binance.reach import on_this_machine, unreachable
 from flows.sources.rows import MAX_DECIMALS
 
 ROUTES = {"aggTrade": "market", "trade": "public"}
 """The route that serves each stream."""
-STREAMS_PER_CONNECTION = 200
+MOST_STREAMS = 1_024
+"""Streams of one connection that the exchange takes."""
 _RETRY_PAUSE_S = 0.1
+_PASSING = (403, 418, 429)
 _SPOT_HOSTS = ("stream.binance.com", "api.binance.com", "data-stream.binance.vision")
-_REFUSALS = {
-    403: "its firewall refuses this address; wait before the next try",
-    418: "this address is banned for asking too often; wait before the next try",
-    429: "this address asks too often; wait before the next try",
-    451: "it does not serve this region; the simulated exchange works everywhere",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +33,12 @@ class Venue:
 
     Attributes:
         instruments: the symbols asked for, in that order, at the scale of their tick and step sizes.
-        lead_us: receive clock − exchange clock.
+        lead_us: receive clock − exchange clock. measured_us: when that was measured, receive clock.
     """
 
     instruments: tuple[Instrument, ...]
     lead_us: int
+    measured_us: int
 
 
 def stream_address(stream_url: str, route: str, stream: str, symbols: Sequence[str]) -> str:
@@ -63,15 +63,19 @@ def stream_address(stream_url: str, route: str, stream: str, symbols: Sequence[s
         raise FeedError(
             f'binance.route: stream {stream} is served by "{ROUTES[stream]}"; "{route}" would acknowledge it and stay silent'
         )
-    if not 0 < len(symbols) <= STREAMS_PER_CONNECTION:
-        raise FeedError(f"expected 1 to {STREAMS_PER_CONNECTION} symbols on one connection, found {len(symbols)}")
-    streams = "/".join(urllib.parse.quote(f"{symbol.lower()}@{stream}", safe="@") for symbol in symbols)
+    if not 0 < len(symbols) <= MOST_STREAMS:
+        raise FeedError(f"expected 1 to {MOST_STREAMS:,} symbols on one connection, found {len(symbols):,}")
+    streams = "/".join(urllib.parse.quote(stream_name(symbol, stream), safe="@") for symbol in symbols)
     return f"{stream_url.rstrip('/')}/{route}/stream?streams={streams}"
 
 
-def on_this_machine(url: str) -> bool:
-    """Whether an address is the loopback interface, which no proxy of the environment may stand before."""
-    return urllib.parse.urlsplit(url).hostname in ("localhost", "127.0.0.1", "::1")
+def stream_name(symbol: str, stream: str) -> str:
+    """As in addresses and messages: lower case.
+
+    >>> stream_name("BTCUSDT", "aggTrade")
+    'btcusdt@aggTrade'
+    """
+    return f"{symbol.lower()}@{stream}"
 
 
 def survey(rest_url: str, symbols: Sequence[str], timeout_s: float, clock_us: Callable[[], int]) -> Venue:
@@ -98,7 +102,8 @@ def survey(rest_url: str, symbols: Sequence[str], timeout_s: float, clock_us: Ca
         table = {entry["symbol"]: entry for entry in listed or ()}
     except (TypeError, KeyError):
         raise FeedError(f"{rest_url}/fapi/v1/exchangeInfo: expected a list of symbols") from None
-    return Venue(tuple(_instrument(symbol, table) for symbol in symbols), (before + after) // 2 - served * 1000)
+    middle = (before + after) // 2
+    return Venue(tuple(_instrument(symbol, table) for symbol in symbols), middle - served * 1000, middle)
 
 
 class _Asker:
@@ -118,12 +123,14 @@ class _Asker:
                     body = answer.read()
                 break
             except urllib.error.HTTPError as error:
-                meaning = _REFUSALS.get(error.code, "expected 200")
+                meaning = MEANINGS.get(error.code, "expected 200")
+                meaning += "; wait before the next try" if error.code in _PASSING else ""
                 raise FeedError(f"{url}: the exchange answered {error.code}: {meaning}") from None
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, http.client.HTTPException) as error:
                 reason = getattr(error, "reason", error)
+                reason = reason if isinstance(reason, BaseException) else error
                 if not isinstance(reason, ConnectionError) or left <= 0 or stop.requested():
-                    raise FeedError(f"{url}: cannot be reached: {reason}") from None
+                    raise FeedError(f"{url}: cannot be reached: {unreachable(reason)}") from None
             time.sleep(_RETRY_PAUSE_S)
         try:
             found = json.loads(body)
