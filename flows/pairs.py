@@ -21,14 +21,18 @@ from bytewax.outputs import FixedPartitionedSink
 
 from flows.bars.operators import ohlcv_bars
 from flows.domain.chunk import Chunk
-from flows.domain.frames import Rejects, Ticks
+from flows.domain.frames import Ticks
 from flows.errors import SettingsError
+from flows.health import HealthServer
 from flows.join.operators import pair_bars
+from flows.latency import Latency
 from flows.settings import Settings, load
+from flows.shape import shape
 from flows.sinks.delivery import Retry
 from flows.sinks.questdb import QuestDBSink
 from flows.sinks.tables import Storable, group_of
 from flows.sources import stop
+from flows.sources.binance.board import Board
 from flows.sources.binance.source import BinanceSource
 from flows.stats.methods import METHODS
 from flows.stats.operators import pair_stats
@@ -50,14 +54,19 @@ def flow(config: str | None = None) -> Dataflow:
         SettingsError, FeedError, StorageError: it cannot be run as configured.
     """
     settings = load(config)
-    stopping = _stop_on_sigterm()
+    _stop_on_sigterm()
+    board, latency = Board(), Latency()
+    HealthServer(settings.health.host, settings.health.port, board)  # serves as long as the process lives
     address = address_of_database(settings)
     wait_ready(address, settings.storage.start_timeout_s)
     register(address, dataset_of(settings, "", settings.binance.origin))
     symbols = [leg for pair in settings.market.pairs for leg in (pair.y, pair.x)]
     retry = retry_of(settings)
-    sink = QuestDBSink(address, "", settings.sinks.batch_rows, retry, immediate=True, stop=stopping)
-    return build(settings, BinanceSource(symbols, settings.binance), sink, settings.bars.forming_every_ms)
+    sink = QuestDBSink(
+        address, "", settings.sinks.batch_rows, retry, immediate=True, stop=stop.requested, latency=latency
+    )
+    source = BinanceSource(symbols, settings.binance, settings.capture, shape(settings), board, latency)
+    return build(settings, source, sink, settings.bars.forming_every_ms)
 
 
 def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int = 0) -> Dataflow:
@@ -74,12 +83,12 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     stale_after_ms = int(settings.join.stale_after_s * 1_000)
     flow = Dataflow("pairs")
     items = op.input("ticks", flow, source)
-    ticks, rejects = _told_apart(items)
+    ticks, others = _told_apart(items)
     fill_limit_us, gap_limit_us = settings.bars.fill_limit_s * 1_000_000, settings.bars.gap_limit_s * 1_000_000
     bars = ohlcv_bars("bars", ticks, market.intervals, fill_limit_us, gap_limit_us, forming_every_ms * 1_000)
     legs = pair_bars("pair_bars", bars, market.pairs, market.intervals, settings.join.pending_limit)
     stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
-    stored = [rejects, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
+    stored = [others, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
     _store(sink, stored)
     return flow
 
@@ -92,7 +101,8 @@ def _check_methods(settings: Settings) -> None:
             raise SettingsError(f'models.{model.name}.method must be one of {known}, was "{model.method}"')
 
 
-def _told_apart(items: KeyedStream[Chunk[Any]]) -> tuple[KeyedStream[Chunk[Ticks]], KeyedStream[Chunk[Rejects]]]:
+def _told_apart(items: Frames) -> tuple[KeyedStream[Chunk[Ticks]], Frames]:
+    """Ticks, and everything that only goes to the tables: rejects, events, status, latency."""
     split = op.branch("rejects", items, lambda item: isinstance(item[1].rows, Ticks))
     return split.trues, split.falses
 
@@ -120,14 +130,7 @@ def retry_of(settings: Settings) -> Retry:
     return Retry(sinks.retry_min_s, sinks.retry_max_s, sinks.retry_deadline_s)
 
 
-def _stop_on_sigterm() -> threading.Event:
-    """SIGTERM ends the sources, so that the flow takes its last snapshot and ends with 0; the event ends a wait for the database."""
-    stopping = threading.Event()
-
-    def on_sigterm(number: int, frame: object) -> None:
-        stop.request()
-        stopping.set()
-
+def _stop_on_sigterm() -> None:
+    """SIGTERM ends the sources, so that the flow takes its last snapshot and ends with 0, and a wait for the database."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, on_sigterm)
-    return stopping
+        signal.signal(signal.SIGTERM, stop.request)

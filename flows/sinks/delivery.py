@@ -2,8 +2,8 @@
 
 import logging
 import random
-import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ MAX_FLUSH_ROWS = 50_000
 """Keeps a request below the server's limit of 100 MiB."""
 ROW_BY_ROW = 100
 """Below this many rows a data frame costs more than it saves."""
+_STOP_POLL_S = 0.05
 
 _AWAY = (
     QuestDBErrorCode.SocketError,
@@ -46,10 +47,10 @@ class Delivery:
     """Sends rows to the tables of one dataset until the server has them.
 
     Args:
-        stop: when set, a delivery that has to wait gives up.
+        stop: once it says yes, a delivery that has to wait gives up.
     """
 
-    def __init__(self, address: Address, dataset: str, retry: Retry, stop: threading.Event) -> None:
+    def __init__(self, address: Address, dataset: str, retry: Retry, stop: Callable[[], bool]) -> None:
         self._address, self._dataset, self._retry, self._stop = address, dataset, retry, stop
         self._sender: Sender | None = None
 
@@ -86,11 +87,18 @@ class Delivery:
                 away_s = time.monotonic() - began
                 if away_s + pause > self._retry.deadline_s:
                     raise StorageError(f"QuestDB at {self._where} was away for {away_s:.0f} s: {error}") from error
-                if self._stop.wait(pause * random.uniform(0.75, 1.0)):
+                if self._stopped_within(pause * random.uniform(0.75, 1.0)):
                     raise StorageError(f"stopped while QuestDB at {self._where} is away: {error}") from error
                 pause = min(2 * pause, self._retry.max_s)
         if began is not None:
             _log.warning("QuestDB at %s is back after %.1f s: no row was lost", self._where, time.monotonic() - began)
+
+    def _stopped_within(self, seconds: float) -> bool:
+        """Wait, and say whether a stop was asked for: asked again and again, as a signal handler can set no more than a flag."""
+        until = time.monotonic() + seconds
+        while not self._stop() and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, _STOP_POLL_S))
+        return self._stop()
 
     @property
     def _where(self) -> str:

@@ -4,10 +4,11 @@ Rows are buffered until `batch_rows` and flushed in `snapshot()` before the engi
 the last snapshot are sent again and replace themselves by their DEDUP keys.
 """
 
-import threading
+from collections.abc import Callable
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from flows.latency import Latency
 from flows.sinks.columns import TableRows, concatenated, newest_per_key
 from flows.sinks.delivery import Delivery, Retry
 from flows.sinks.tables import GROUPS, Storable, table_rows
@@ -20,7 +21,8 @@ class QuestDBSink(FixedPartitionedSink[Storable, None]):
     Args:
         batch_rows: rows of one table that are held before they are flushed.
         immediate: flush after every batch the engine hands over: for live data.
-        stop: set to end a wait for a server that is away.
+        stop: once it says yes, a wait for a server that is away ends.
+        latency: told when bars arrive and when the server has accepted them.
     """
 
     def __init__(
@@ -30,10 +32,11 @@ class QuestDBSink(FixedPartitionedSink[Storable, None]):
         batch_rows: int = 50_000,
         retry: Retry | None = None,
         immediate: bool = False,
-        stop: threading.Event | None = None,
+        stop: Callable[[], bool] = lambda: False,
+        latency: Latency | None = None,
     ) -> None:
         self._address, self._dataset, self._batch_rows, self._immediate = address, dataset, batch_rows, immediate
-        self._retry, self._stop = retry or Retry(), stop or threading.Event()
+        self._retry, self._stop, self._latency = retry or Retry(), stop, latency
 
     def list_parts(self) -> list[str]:
         return list(GROUPS)
@@ -43,12 +46,13 @@ class QuestDBSink(FixedPartitionedSink[Storable, None]):
 
     def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_QuestDBPartition":
         delivery = Delivery(self._address, self._dataset, self._retry, self._stop)
-        return _QuestDBPartition(delivery, self._batch_rows, self._immediate)
+        latency = self._latency if for_part == "bars" else None
+        return _QuestDBPartition(delivery, self._batch_rows, self._immediate, latency)
 
 
 class _QuestDBPartition(StatefulSinkPartition[Storable, None]):
-    def __init__(self, delivery: Delivery, batch_rows: int, immediate: bool) -> None:
-        self._delivery, self._batch_rows, self._immediate = delivery, batch_rows, immediate
+    def __init__(self, delivery: Delivery, batch_rows: int, immediate: bool, latency: Latency | None) -> None:
+        self._delivery, self._batch_rows, self._immediate, self._latency = delivery, batch_rows, immediate, latency
         self._held: dict[str, list[TableRows]] = {}
 
     def write_batch(self, values: list[Storable]) -> None:
@@ -57,7 +61,10 @@ class _QuestDBPartition(StatefulSinkPartition[Storable, None]):
                 rows = table_rows(frame)
                 self._held.setdefault(rows.table.name, []).append(rows)
         if self._immediate:
+            arrived_s = self._latency.bars_arrive() if self._latency else 0.0
             self._flush(list(self._held))
+            if self._latency:
+                self._latency.bars_stored(arrived_s)
         else:
             self._flush([name for name, parts in self._held.items() if sum(map(len, parts)) >= self._batch_rows])
 

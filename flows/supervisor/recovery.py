@@ -5,29 +5,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 
 from flows.errors import PairdeskError, StorageError
 from flows.settings import Settings
-
-
-def shape(settings: Settings) -> dict[str, str]:
-    """Everything that decides what the flow's state means, by the name a person knows it by."""
-    market, binance = settings.market, settings.binance
-    return {
-        "version of pairdesk": version("pairdesk"),
-        "market.pairs": ", ".join(map(str, market.pairs)),
-        "market.intervals": ", ".join(map(str, market.intervals)),
-        "bars.fill_limit_s": str(settings.bars.fill_limit_s),
-        "bars.gap_limit_s": str(settings.bars.gap_limit_s),
-        "join.stale_after_s": str(settings.join.stale_after_s),
-        "join.pending_limit": str(settings.join.pending_limit),
-        "binance.stream": binance.stream,
-        "binance.stream_url": binance.stream_url,
-        **{f"models.{model.name}": json.dumps(asdict(model)) for model in settings.models},
-    }
+from flows.shape import shape
 
 
 def prepare(

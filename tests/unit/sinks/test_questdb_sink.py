@@ -184,7 +184,7 @@ def test_a_server_that_stays_away_ends_the_flow_at_the_deadline(free_ports: Call
 def test_the_stop_flag_ends_the_wait(free_ports: Callable[[int], list[int]]) -> None:
     http, pg = free_ports(2)
     stop = threading.Event()
-    sink = QuestDBSink(address_of("127.0.0.1", http, pg, environment={}), retry=Retry(30, 30, 600), stop=stop)
+    sink = QuestDBSink(address_of("127.0.0.1", http, pg, environment={}), retry=Retry(30, 30, 600), stop=stop.is_set)
     threading.Timer(0.2, stop.set).start()
     began = time.monotonic()
     with pytest.raises(StorageError, match="stopped while QuestDB at"):

@@ -1,0 +1,24 @@
+"""Everything in the settings that decides what the saved state of the flow means."""
+
+import json
+from dataclasses import asdict
+from importlib.metadata import version
+
+from flows.settings import Settings
+
+
+def shape(settings: Settings) -> dict[str, str]:
+    """By the names a person knows them by. A state of another shape cannot be gone on with."""
+    market, binance = settings.market, settings.binance
+    return {
+        "version of pairdesk": version("pairdesk"),
+        "market.pairs": ", ".join(map(str, market.pairs)),
+        "market.intervals": ", ".join(map(str, market.intervals)),
+        "bars.fill_limit_s": str(settings.bars.fill_limit_s),
+        "bars.gap_limit_s": str(settings.bars.gap_limit_s),
+        "join.stale_after_s": str(settings.join.stale_after_s),
+        "join.pending_limit": str(settings.join.pending_limit),
+        "binance.stream": binance.stream,
+        "binance.stream_url": binance.stream_url,
+        **{f"models.{model.name}": json.dumps(asdict(model)) for model in settings.models},
+    }
