@@ -28,6 +28,10 @@ from flows.domain.interval import Interval
 from flows.domain.scale import rescaled
 from flows.errors import InputError
 
+HELD_AHEAD_US = 30 * SECOND
+"""How far the forming bars of a symbol go on behind which the others run ahead: long enough to see it pass any sensible limit of
+staleness, short enough that a leg held for hours costs a few rows at each emission."""
+
 _FIELDS = (
     "open_time",
     "open",
@@ -114,12 +118,17 @@ class OpenBars:
         state.cells = compact(state.cells, state.heads, state.tails)
         return closed + self._forming_due()
 
-    def provisional(self) -> list[Chunk[Bars]]:
-        """The open bars as they stand, `complete = False`; the state does not change."""
+    def provisional(self, *, held_ahead_us: int = 0) -> list[Chunk[Bars]]:
+        """The open bars as they stand, `complete = False`; the state does not change.
+
+        Args:
+            held_ahead_us: a symbol whose watermark is behind the newest gets silent bars up to that one, at most this far ahead.
+        """
         state = self.state()
-        until = state.watermark.copy()
-        for s, tail in enumerate(state.tails):
-            until[s] = max(until[s] - until[s] % SECOND, state.cells[tail, OPEN_TIME] + SECOND if tail != NONE else 0)
+        until = np.minimum(state.watermark + held_ahead_us, state.watermark.max(initial=0))
+        until -= until % SECOND
+        waiting = state.tails != NONE
+        until[waiting] = np.maximum(until[waiting], state.cells[state.tails[waiting], OPEN_TIME] + SECOND)
         return list(self._emitted(state, until, flush=True, before=None))
 
     def _forming_due(self) -> list[Chunk[Bars]]:
@@ -127,7 +136,7 @@ class OpenBars:
         if not self._forming_every or newest // self._forming_every == self._state.formed // self._forming_every:
             return []
         self._state.formed = newest
-        return self.provisional()
+        return self.provisional(held_ahead_us=HELD_AHEAD_US)
 
     def _adopt(self, instruments: tuple[Instrument, ...]) -> None:
         """Take in new symbols and finer scales."""

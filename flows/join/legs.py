@@ -19,7 +19,7 @@ class LegBars:
     Attributes:
         open_time: increasing, shape (rows,).
         close: as correctly rounded float.
-        age_ms: from the last trade to the end of the bar; of a forming bar, to the watermark where that is before its end.
+        age_ms: from the last trade to the end of the bar; of a forming bar, to the newest watermark where that is before its end.
         gap: trades are missing from the bar.
         closed_until: microseconds; no bar that ends at or before it follows.
         complete: False for forming bars, which say nothing about what is closed.
@@ -145,6 +145,6 @@ def _grouped(bars: Bars) -> Bars:
 def _ages_ms(bars: Bars, watermark: I64, complete: bool) -> I64:
     as_of = bars.open_time + bars.interval.us
     if not complete:
-        # A forming 5m bar ends minutes from now: its last trade is as old as the time that has come.
-        as_of = np.maximum(np.minimum(as_of, watermark[bars.symbol]), bars.last_trade_time)
+        # A forming 5m bar ends minutes from now: its last trade is as old as the time that has come, for a leg that is held back too.
+        as_of = np.maximum(np.minimum(as_of, watermark.max(initial=0)), bars.last_trade_time)
     return np.where(bars.last_trade_time == UNKNOWN, UNKNOWN, (as_of - bars.last_trade_time) // 1_000)

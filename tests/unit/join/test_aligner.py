@@ -44,6 +44,14 @@ def test_both_legs_at_the_same_time_make_a_pair_bar() -> None:
     assert chunk.watermark.tolist() == [3 * S]
 
 
+def test_a_pair_bar_names_the_legs_that_lack_trades() -> None:
+    y, x = (
+        replace(leg([1, 2, 3, 4]), gap=np.array(gap))
+        for gap in ([False, True, False, True], [False, False, True, True])
+    )
+    assert _aligner().add(legs(y, x)).rows.gap.tolist() == [0, 1, 2, 3]
+
+
 def test_a_bar_waits_for_its_partner_and_comes_out_once() -> None:
     aligner = _aligner()
     assert _seconds(aligner, legs(y=leg([1, 2, 3]))) == []

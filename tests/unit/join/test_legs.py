@@ -85,6 +85,22 @@ def test_ages_reach_to_the_end_of_a_closed_bar_and_to_the_watermark_of_a_forming
         assert not item.complete
 
 
+def test_a_forming_leg_ages_by_the_time_that_has_come_for_the_others() -> None:
+    bars = bars_of({"D": [(60, 1), (61, 1), (62, 1)], "E": [(60, 1)]})
+    held = replace(bars, last_trade_time=np.full(4, 60 * S), complete=np.zeros(4, bool))
+    (item,) = _splitter().split(Chunk(np.array([61 * S, 62 * S + S // 2]), held))
+    assert item.y is not None
+    assert item.y.age_ms.tolist() == [1_000, 2_000, 2_500]
+
+
+def test_the_gap_of_each_leg_goes_with_its_bars() -> None:
+    bars = replace(bars_of({"D": [(5, 1), (6, 1)], "E": [(5, 1), (6, 1)]}), gap=np.array([True, False, True, True]))
+    (item,) = _splitter().split(chunk_of(bars, 7 * S))
+    assert item.y is not None
+    assert item.x is not None
+    assert (item.y.gap.tolist(), item.x.gap.tolist()) == ([True, False], [True, True])
+
+
 def test_forming_bars_do_not_count_as_closed() -> None:
     splitter = _splitter()
     forming = replace(bars_of({"D": [(5, 1)]}), complete=np.array([False]))
