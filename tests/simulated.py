@@ -1,14 +1,23 @@
 """The real simulated exchange for tests, served by a thread of its own."""
 
 import asyncio
+import json
 import threading
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from flows.domain.pair import Pair
+from flows.simulator.clock import Clock, real_ms
+from flows.simulator.edits import Edits
 from flows.simulator.market import Market
-from flows.simulator.server import Exchange, now_ms
+from flows.simulator.script import read_script
+from flows.simulator.server import LIFE_S, Exchange
+from flows.simulator.tape import Tape
 
 PARAMETERS: dict[str, Any] = {
     "pairs": [Pair.parse("ETHUSDT/BTCUSDT")],
@@ -18,6 +27,7 @@ PARAMETERS: dict[str, Any] = {
     "half_life_s": 60.0,
     "mispricing_bp": 6.0,
 }
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def market(start_ms: int = 0, first_id: int = 1, **changed: Any) -> Market:
@@ -28,12 +38,27 @@ def market(start_ms: int = 0, first_id: int = 1, **changed: Any) -> Market:
 class RunningExchange:
     """A server on the loopback interface while the block lasts.
 
+    Args:
+        speed: of the exchange's clock. life_s: of a connection. history_s: of REST. All seconds are the exchange's.
+        script: file of faults. changed: parameters of the market.
+
     Attributes:
         port: where; start_ms: when the market began; parameters: of the market.
     """
 
-    def __init__(self, port: int = 0, first_id: int = 1, **changed: Any) -> None:
+    def __init__(
+        self,
+        port: int = 0,
+        first_id: int = 1,
+        *,
+        speed: float = 1.0,
+        life_s: float = LIFE_S,
+        history_s: float = 7_200.0,
+        script: Path | None = None,
+        **changed: Any,
+    ) -> None:
         self.port, self.first_id, self.changed = port, first_id, changed
+        self.speed, self._life_s, self._history_s, self._script = speed, life_s, history_s, script
         self.start_ms = 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -49,8 +74,19 @@ class RunningExchange:
         return f"http://127.0.0.1:{self.port}"
 
     def same_market(self) -> Market:
-        """The market that is being served, from its beginning."""
+        """The market that is being served, from its beginning, without its faults."""
         return market(self.start_ms, self.first_id, **self.changed)
+
+    def control(self, action: str, **values: Any) -> Any:
+        """Ask the control endpoint: `add` (with `fault=…` and its keys), `clear`, `faults` or `trades`; what it answers."""
+        status, answer = fetch(f"{self.rest_url}/control/{action}?{urllib.parse.urlencode(values)}")
+        assert status == 200, f"{action} {values}: {answer}"
+        return answer
+
+    def true_trades(self, symbol: str, first_id: int = 0) -> list[dict[str, Any]]:
+        """What was traded, as REST prints it: the reference."""
+        rows: list[dict[str, Any]] = self.control("trades", symbol=symbol, fromId=first_id)
+        return rows
 
     def __enter__(self) -> "RunningExchange":
         self._thread.start()
@@ -66,10 +102,27 @@ class RunningExchange:
         self._loop.close()
 
     async def _serve(self) -> None:
-        self.start_ms = now_ms()
-        async with Exchange(self.same_market()).serving("127.0.0.1", self.port) as self.port:
+        self.start_ms = real_ms()
+        served = self.same_market()
+        tape = Tape(served, Edits([each.symbol for each in served.listings]), int(self._history_s * 1_000), 2_000_000)
+        script = read_script(self._script) if self._script else ()
+        exchange = Exchange(tape, Clock(self.start_ms, self.start_ms, self.speed), self._life_s, script)
+        async with exchange.serving("127.0.0.1", self.port) as self.port:
             self._ready.set()
             await self._stop.wait()
+
+
+def fetch(url: str) -> tuple[int, Any]:
+    """Status and JSON of an address, whatever the status; text where it is no JSON."""
+    try:
+        with _OPENER.open(url, timeout=10) as answer:
+            status, body = answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        status, body = error.code, error.read()
+    try:
+        return status, json.loads(body)
+    except ValueError:
+        return status, body.decode()
 
 
 def ids_by_symbol(symbols: Sequence[str], symbol: Sequence[int], ids: Sequence[int]) -> dict[str, list[int]]:

@@ -1,16 +1,41 @@
-"""`python -m flows.simulator`: the simulated exchange, until SIGTERM or Ctrl-C."""
+"""`pairs simulate`, or `python -m flows.simulator`: a simulated Binance USD-M exchange, until SIGTERM or Ctrl-C.
+
+For tests of your own, start it on a port that the system chooses, read the address from its first line, and let it misbehave:
+
+    pairs simulate --port 0 --trades-per-s 200
+    curl 'http://127.0.0.1:PORT/control/add?fault=stall&stream=ethusdt@aggTrade&for_s=10'
+    curl 'http://127.0.0.1:PORT/control/trades?symbol=ETHUSDT'        what was really traded
+"""
 
 import argparse
 import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
 
 from flows.domain.pair import Pair
 from flows.errors import PairdeskError
-from flows.settings import load
+from flows.settings import SimulatorSettings, load
+from flows.simulator import faults
+from flows.simulator.clock import Clock
+from flows.simulator.kept import market_tape
 from flows.simulator.market import Market
-from flows.simulator.server import Exchange, now_ms
+from flows.simulator.script import read_script
+from flows.simulator.server import LIFE_S, Exchange
+from flows.simulator.tape import Tape
+
+_MARKET = (
+    ("symbols", int, "so many in all: synthetic ones are added to those of the pairs; 0: none"),
+    ("seed", int, "the same seed gives the same market"),
+    ("trades_per_s", float, "aggregate trades per second over all symbols"),
+    ("hedge_ratio", float, "planted in each pair"),
+    ("half_life_s", float, "of the mispricing"),
+    ("mispricing_bp", float, "its standard deviation, in basis points"),
+)
+_SERVER = (("host", str, "address to listen on"), ("port", int, "0: the system chooses"))
+_HISTORY_ROWS = 2_000_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,49 +56,69 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     first.add_argument("--config", help="settings file: its [simulator] and [market] are the defaults of what follows")
     settings = load(first.parse_known_args(arguments)[0].config)
     parser = argparse.ArgumentParser(
-        prog="python -m flows.simulator", description="A simulated Binance USD-M exchange.", parents=[first]
+        prog="pairs simulate",
+        description=__doc__,
+        epilog=faults.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[first],
     )
-    for name, kind, text in (
-        ("host", str, "address to listen on"),
-        ("port", int, "0: the system chooses"),
-        ("seed", int, "the same seed gives the same market"),
-        ("trades_per_s", float, "aggregate trades per second over all symbols"),
-        ("hedge_ratio", float, "planted in each pair"),
-        ("half_life_s", float, "of the mispricing"),
-        ("mispricing_bp", float, "its standard deviation, in basis points"),
-    ):
-        default = getattr(settings.simulator, name)
-        flag = f"--{name.replace('_', '-')}"
-        parser.add_argument(flag, type=kind, default=default, help=f"{text} (default {default})")
+    _add_settings(parser.add_argument_group("server"), _SERVER, settings.simulator)
+    market = parser.add_argument_group("market")
     pairs = ",".join(map(str, settings.market.pairs))
-    parser.add_argument("--pairs", default=pairs, help=f"Y/X,Y/X,… (default {pairs})")
-    parser.add_argument(
-        "--first-id", type=int, help="of every symbol; without it, a restart goes on above the last run's"
+    market.add_argument("--pairs", default=pairs, help=f"Y/X,Y/X,… (default {pairs})")
+    _add_settings(market, _MARKET, settings.simulator)
+    market.add_argument("--first-id", type=int, help="of every symbol; without it above all that earlier runs used")
+    market.add_argument(
+        "--state", type=Path, metavar="FILE", help="the market goes on over restarts, as this file tells"
+    )
+    exchange = parser.add_argument_group("exchange; all seconds are its own")
+    exchange.add_argument(
+        "--speed", type=_above_zero, default=1.0, help="seconds of the exchange per second (default 1)"
+    )
+    exchange.add_argument("--faults", type=Path, metavar="FILE", help="faults that begin by themselves, as JSON lines")
+    exchange.add_argument("--life-s", type=_above_zero, default=LIFE_S, help="of a connection (default %(default)g)")
+    exchange.add_argument(
+        "--history-s", type=_above_zero, default=7_200.0, help="trades REST serves (default %(default)g)"
     )
     return parser.parse_args(arguments)
+
+
+def _add_settings(
+    group: argparse._ArgumentGroup, names: Sequence[tuple[str, type, str]], settings: SimulatorSettings
+) -> None:
+    for name, kind, text in names:
+        default = getattr(settings, name)
+        flag = f"--{name.replace('_', '-')}"
+        group.add_argument(flag, type=kind, default=default, help=f"{text} (default {default})")
+
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1e9:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
+    return value
+
+
+def _tape(options: argparse.Namespace) -> tuple[Tape, Clock]:
+    values = {name: getattr(options, name) for name, _, _ in _MARKET}
+    pairs = [Pair.parse(text.strip()) for text in options.pairs.split(",")]
+    parameters = {**values, "pairs": list(map(str, pairs)), "speed": options.speed, "first_id": options.first_id}
+    make = partial(Market, pairs, **values)
+    return market_tape(parameters, make, options.state, int(options.history_s * 1_000), _HISTORY_ROWS, options.first_id)
 
 
 async def _serve(options: argparse.Namespace) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    start = now_ms()
-    market = Market(
-        [Pair.parse(text.strip()) for text in options.pairs.split(",")],
-        options.seed,
-        options.trades_per_s,
-        options.hedge_ratio,
-        options.half_life_s,
-        options.mispricing_bp,
-        start_ms=start,
-        # Ten ids a millisecond: a restarted exchange does not use an id again, which its readers would drop as a duplicate.
-        first_id=start * 10 if options.first_id is None else options.first_id,
-    )
-    async with Exchange(market).serving(options.host, options.port) as port:
-        listed = ", ".join(each.symbol for each in market.listings)
+    script = read_script(options.faults) if options.faults else ()
+    tape, clock = _tape(options)
+    async with Exchange(tape, clock, options.life_s, script).serving(options.host, options.port) as port:
+        listed = ", ".join(each.symbol for each in tape.listings)
         sys.stdout.write(f"simulated exchange on ws://{options.host}:{port} (seed {options.seed}): {listed}\n")
         sys.stdout.flush()
         await stop.wait()
+    tape.on_change()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,9 @@
 """What the simulated exchange lists: prices to start from, tick and lot sizes."""
 
 import math
+import re
 import zlib
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 _QUOTES = ("USDT", "USDC", "BUSD")
@@ -51,14 +53,30 @@ _KNOWN = {
 }
 
 
+_SYNTHETIC = re.compile(r"SYM(\d{3})USDT")
+
+
+def synthetic(count: int, taken: Container[str]) -> Iterator[str]:
+    """Names of `count` made-up contracts, SYM001USDT and so on, but for those `taken`."""
+    number = 0
+    for _ in range(count):
+        number += 1
+        while (name := f"SYM{number:03d}USDT") in taken:
+            number += 1
+        yield name
+
+
 def listing(symbol: str) -> Listing:
     """The contract of that name. One that is not known by heart gets a price between 0.1 and 1,000 that depends on its name alone."""
     if symbol in _KNOWN:
         return _KNOWN[symbol]
     price = 10.0 ** (zlib.crc32(symbol.encode()) % 4_000 / 1_000 - 1.0)
     magnitude = math.floor(math.log10(price))
+    made_up = _SYNTHETIC.fullmatch(symbol)
+    # Many made-up ones are traded unequally, as on a real exchange.
+    share = 0.3 * max(int(made_up[1]), 1) ** -0.5 if made_up else 0.2
     # Five digits of price, and a lot worth between one and ten units of the quote.
-    return Listing(symbol, price, price_decimals=4 - magnitude, tick=1, size_decimals=max(0, magnitude), share=0.2)
+    return Listing(symbol, price, price_decimals=4 - magnitude, tick=1, size_decimals=max(0, magnitude), share=share)
 
 
 def decimal(scaled: int, decimals: int) -> str:

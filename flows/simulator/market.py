@@ -10,15 +10,15 @@ the bid.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from flows.domain.pair import Pair
-from flows.simulator.listing import Listing, listing
+from flows.simulator.listing import Listing, listing, synthetic
+from flows.simulator.trades import I64, Flags, Pulse, Trades, aggregate_rows, joined
 
-I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
 
 VOLATILITY = 0.5 / math.sqrt(365 * 86_400)
@@ -28,47 +28,26 @@ _RATE_SWING, _RATE_HALF_LIFE_S = 0.5, 30.0
 _FILL_MEAN_QUOTE, _FILL_SPREAD = 300.0, 1.4
 _ANOTHER_FILL = 0.4
 _MAX_DELAY_MS = 8
+_SYNTHETIC_HEDGE = (0.4, 1.4)
 _STEPS = 100
 """Prices move this often in a block, which is one second."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trades:
-    """Aggregate trades in the order in which the exchange sends them.
-
-    Attributes:
-        symbol: index into `Market.listings`.
-        time_ms, event_ms: traded (never goes back) and sent (never goes back, at least `time_ms`).
-        aggregate_id, first_id, last_id: per symbol without holes.
-        price, size: scaled integers. maker: the buyer was the maker.
-        fills: sizes of the single trades of all aggregates, in order.
-    """
-
-    symbol: I64
-    time_ms: I64
-    event_ms: I64
-    aggregate_id: I64
-    first_id: I64
-    last_id: I64
-    price: I64
-    size: I64
-    maker: NDArray[np.bool_]
-    fills: I64
-
-    def __len__(self) -> int:
-        return len(self.symbol)
 
 
 class Market:
     """Trades of the symbols of some pairs.
 
     Walking through the pairs in order, a symbol that is first met as `y` is tied to its `x`; one that is first met as `x` walks freely.
+    It goes forward in blocks of one second: `take` hands out what is due of the present one, `turn` makes the next.
 
     Args:
         pairs: 1 to 200 symbols in all.
         seed: the same seed gives the same trades, times relative to `start_ms` and ids to `first_id`.
         trades_per_s: aggregate trades per second on average, over all symbols.
+        symbols: so many in all: synthetic ones are added, each tied to the first `x` by a hedge ratio of its own.
+        position: of a market of the same parameters, where this one goes on.
     """
+
+    kinds: tuple[str, ...] = ("aggTrade", "trade")
 
     def __init__(
         self,
@@ -80,46 +59,107 @@ class Market:
         mispricing_bp: float,
         start_ms: int = 0,
         first_id: int = 1,
+        symbols: int = 0,
+        position: dict[str, Any] | None = None,
     ) -> None:
         self._draw = np.random.Generator(np.random.PCG64(seed))
-        self._tied_to: dict[int, int] = {}
+        self._tied_to: dict[int, tuple[int, float]] = {}
         index: dict[str, int] = {}
         for pair in pairs:
             x = index.setdefault(pair.x, len(index))
             if pair.y not in index:
-                self._tied_to[len(index)] = x
+                self._tied_to[len(index)] = (x, hedge_ratio)
                 index[pair.y] = len(index)
+        for name in synthetic(symbols - len(index), taken=index):
+            ratio = np.random.Generator(np.random.PCG64([seed, len(index)])).uniform(*_SYNTHETIC_HEDGE)
+            self._tied_to[len(index)] = (0, float(ratio))
+            index[name] = len(index)
         self.listings: tuple[Listing, ...] = tuple(map(listing, index))
         count = len(index)
         shares = np.array([each.share for each in self.listings])
         self._shares = np.cumsum(shares / shares.sum())
-        self._rate, self._hedge_ratio = trades_per_s, hedge_ratio
+        self._rate = trades_per_s
+        self._bursts: dict[int, tuple[int, int, float]] = {}
         self._decay = 0.5 ** (1 / (_STEPS * half_life_s))
         self._deviation = mispricing_bp * 1e-4
         logs = np.log([each.price for each in self.listings])
-        self._levels = np.array([logs[k] - hedge_ratio * logs[self._tied_to.get(k, k)] for k in range(count)])
+        self._levels = logs.copy()
+        for y, (x, ratio) in self._tied_to.items():
+            self._levels[y] -= ratio * logs[x]
         self._walk = logs
         self._mispricing = self._draw.normal(0.0, 1.0, count) * self._deviation
         self._swing = 0.0
-        self._block, self._start_ms = 0, start_ms
+        self._block, self.start_ms = 0, start_ms
         self._next_aggregate = np.full(count, first_id, np.int64)
         self._next_fill = np.full(count, first_id, np.int64)
         self._last_event_ms = start_ms
         self._carried = np.zeros((0, 3))
-        self._waiting = self._next_block()
+        if position is not None:
+            self._go_to(position)
+        self._present, self._taken = self._next_block(), 0
+
+    def take(self, now_ms: int) -> Pulse:
+        """The trades of the present block sent up to `now_ms` that were not handed out before."""
+        trades = self._take(now_ms)
+        return Pulse(aggregate_rows(trades), trades.fills)
+
+    def _take(self, now_ms: int) -> Trades:
+        start = self._taken
+        self._taken = max(start, int(np.searchsorted(self._present.event_ms, now_ms, "right")))
+        return self._present.cut(start, self._taken)
+
+    def over(self, now_ms: int) -> bool:
+        """Whether the present block is handed out and the next one has begun."""
+        return self._taken == len(self._present) and self.next_ms <= now_ms
+
+    @property
+    def next_ms(self) -> int:
+        """When the next block begins."""
+        return self.start_ms + self._block * 1_000
+
+    @property
+    def next_id(self) -> int:
+        """Above all ids used so far."""
+        return int(max(self._next_aggregate.max(), self._next_fill.max()))
+
+    def turn(self) -> None:
+        """Make the next block the present one."""
+        self._present, self._taken = self._next_block(), 0
 
     def until(self, now_ms: int) -> Trades:
-        """The trades sent up to `now_ms` that were not handed out before."""
-        parts = []
-        while len(self._waiting) == 0 or self._waiting.event_ms[-1] <= now_ms:
-            if self._start_ms + self._block * 1000 > now_ms and len(self._waiting) == 0:
-                break
-            parts.append(self._waiting)
-            self._waiting = self._next_block()
-        due = int(np.searchsorted(self._waiting.event_ms, now_ms, "right"))
-        parts.append(_cut(self._waiting, 0, due))
-        self._waiting = _cut(self._waiting, due, len(self._waiting))
-        return _joined(parts)
+        """The trades sent up to `now_ms` that were not handed out before, over any number of blocks."""
+        parts = [self._take(now_ms)]
+        while self.over(now_ms):
+            self.turn()
+            parts.append(self._take(now_ms))
+        return joined(parts)
+
+    def burst(self, number: int, from_ms: int, until_ms: int, times: float) -> None:
+        """Blocks that begin after `from_ms` and up to `until_ms` have so many times the rate. Told again with its number it is changed."""
+        self._bursts[number] = (from_ms, until_ms, times)
+
+    def position(self) -> dict[str, Any]:
+        """Where the next block begins, as JSON keeps it: what `Market(position=…)` goes on from, with the same bursts told again."""
+        return {
+            "block": self._block,
+            "draw": self._draw.bit_generator.state,
+            "walk": self._walk.tolist(),
+            "mispricing": self._mispricing.tolist(),
+            "swing": self._swing,
+            "next_aggregate": self._next_aggregate.tolist(),
+            "next_fill": self._next_fill.tolist(),
+            "last_event_ms": self._last_event_ms,
+            "carried": self._carried.tolist(),
+        }
+
+    def _go_to(self, position: dict[str, Any]) -> None:
+        self._block, self._swing = position["block"], position["swing"]
+        self._last_event_ms = position["last_event_ms"]
+        self._draw.bit_generator.state = position["draw"]
+        self._walk, self._mispricing = np.array(position["walk"]), np.array(position["mispricing"])
+        self._next_aggregate = np.array(position["next_aggregate"], np.int64)
+        self._next_fill = np.array(position["next_fill"], np.int64)
+        self._carried = np.array(position["carried"], np.float64).reshape(-1, 3)
 
     def _next_block(self) -> Trades:
         """One second of the market."""
@@ -132,7 +172,7 @@ class Market:
         fills = self._sizes(np.repeat(symbol, many))
         starts = np.cumsum(many) - many
         size = np.add.reduceat(fills, starts) if count else np.zeros(0, np.int64)
-        time_ms = self._start_ms + self._block * 1000 + (when * 1000).astype(np.int64)
+        time_ms = self.start_ms + self._block * 1000 + (when * 1000).astype(np.int64)
         event_ms = time_ms + self._draw.integers(1, _MAX_DELAY_MS, count)
         event_ms = np.maximum(np.maximum.accumulate(event_ms), self._last_event_ms) if count else event_ms
         self._last_event_ms = int(event_ms[-1]) if count else self._last_event_ms
@@ -154,16 +194,18 @@ class Market:
         powers = self._decay ** np.arange(1, _STEPS + 1)
         mispricing = powers * (self._mispricing[:, None] + np.cumsum(shocks / powers, axis=1))
         logs = walk.copy()
-        for y, x in self._tied_to.items():  # an x stands before its y
-            logs[y] = self._hedge_ratio * logs[x] + self._levels[y] + mispricing[y]
+        for y, (x, ratio) in self._tied_to.items():  # an x stands before its y
+            logs[y] = ratio * logs[x] + self._levels[y] + mispricing[y]
         self._walk, self._mispricing = walk[:, -1], mispricing[:, -1]
         return logs
 
-    def _arrivals(self) -> tuple[F64, I64, NDArray[np.bool_]]:
+    def _arrivals(self) -> tuple[F64, I64, Flags]:
         """Second within the block, symbol and taker side of each trade, in time order."""
         keep = 0.5 ** (1 / _RATE_HALF_LIFE_S)
         self._swing = keep * self._swing + math.sqrt(1 - keep**2) * self._draw.normal()
-        rate = self._rate * math.exp(_RATE_SWING * self._swing - _RATE_SWING**2 / 2)
+        begins = self.next_ms
+        burst = math.prod(times for since, until, times in self._bursts.values() if since < begins <= until)
+        rate = burst * self._rate * math.exp(_RATE_SWING * self._swing - _RATE_SWING**2 / 2)
         clusters = self._draw.poisson(rate / _CLUSTER_SIZE)
         born = self._draw.random(clusters)
         symbol = np.searchsorted(self._shares, self._draw.random(clusters), "right").clip(max=len(self.listings) - 1)
@@ -190,7 +232,7 @@ class Market:
         return lots_drawn
 
 
-def _quotes(listings: tuple[Listing, ...], logs: F64, symbol: I64, buys: NDArray[np.bool_]) -> I64:
+def _quotes(listings: tuple[Listing, ...], logs: F64, symbol: I64, buys: Flags) -> I64:
     """Prices on the tick grid: a buyer pays the next tick above the fair price, a seller gets the one below."""
     ticks = np.array([each.tick for each in listings])
     scales = np.array([10.0**each.price_decimals / each.tick for each in listings])
@@ -209,17 +251,3 @@ def _numbered(symbol: I64, many: I64, following: I64) -> I64:
         first[mine] = following[k] + ends - many[mine]
         following[k] += ends[-1]
     return first
-
-
-def _cut(trades: Trades, start: int, stop: int) -> Trades:
-    many = trades.last_id - trades.first_id + 1
-    bounds = np.concatenate([[0], np.cumsum(many)])
-    columns = {field.name: getattr(trades, field.name)[start:stop] for field in fields(Trades)}
-    columns["fills"] = trades.fills[bounds[start] : bounds[stop]]
-    return Trades(**columns)
-
-
-def _joined(parts: list[Trades]) -> Trades:
-    return Trades(
-        **{field.name: np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Trades)}
-    )

@@ -1,55 +1,52 @@
-"""What the simulated exchange says: frames and REST answers in Binance's format, written apart from the parser that reads them."""
+"""What the simulated exchange says: messages and REST answers in Binance's format, written apart from the parser that reads them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import orjson
 
-from flows.simulator.listing import Listing, decimal
-from flows.simulator.market import Trades
+from flows.simulator.listing import Listing
+from flows.simulator.printing import Template
+from flows.simulator.trades import I64, Field, Trades, aggregate_rows
 
 ONBOARD_MS = 1_569_398_400_000
 WEIGHT_PER_MINUTE = 2_400
 
+MESSAGES = {
+    "aggTrade": '{"e":"aggTrade","E":<event>,"s":"<SYMBOL>","a":<id>,"p":"<price>","q":"<size>","nq":"<size>",'
+    '"f":<first>,"l":<last>,"T":<time>,"m":<maker>,"st":1}',
+    "trade": '{"e":"trade","E":<event>,"T":<time>,"s":"<SYMBOL>","t":<id>,"p":"<price>","q":"<size>",'
+    '"X":"<execution>","m":<maker>,"st":1}',
+}
+_AGGREGATE = '{"a":<id>,"p":"<price>","q":"<size>","nq":"<size>","f":<first>,"l":<last>,"T":<time>,"m":<maker>},'
 
-def aggregate_frames(trades: Trades, listings: tuple[Listing, ...]) -> Iterator[tuple[str, str]]:
+
+def message_template(kind: str, combined: bool, listings: Sequence[Listing]) -> Template:
+    """Prints the frames of a stream kind, for a combined connection or a raw one."""
+    text = f'{{"stream":"<symbol>@{kind}","data":{MESSAGES[kind]}}}' if combined else MESSAGES[kind]
+    return Template(text, listings, framed=True)
+
+
+class Answers:
+    """Prints rows as `GET /fapi/v1/aggTrades` does."""
+
+    def __init__(self, listings: Sequence[Listing]) -> None:
+        self._template = Template(_AGGREGATE, listings, framed=False)
+
+    def __call__(self, rows: I64) -> bytes:
+        """A JSON array of the rows."""
+        return b"[" + self._template(rows)[0][:-1] + b"]"
+
+
+def aggregate_frames(trades: Trades, listings: Sequence[Listing]) -> Iterator[tuple[str, str]]:
     """Stream name and message of each aggregate trade."""
-    columns = (trades.symbol, trades.event_ms, trades.aggregate_id, trades.price, trades.size, trades.first_id, trades.last_id,
-               trades.time_ms, trades.maker)  # fmt: skip
-    for k, event, identity, price, size, first, last, time, maker in zip(*(c.tolist() for c in columns), strict=True):
-        listed = listings[k]
-        p, q = decimal(price, listed.price_decimals), decimal(size, listed.size_decimals)
-        yield (
-            f"{listed.symbol.lower()}@aggTrade",
-            f'{{"e":"aggTrade","E":{event},"s":"{listed.symbol}","a":{identity},"p":"{p}","q":"{q}","nq":"{q}",'
-            f'"f":{first},"l":{last},"T":{time},"m":{"true" if maker else "false"},"st":1}}',
-        )
+    rows = aggregate_rows(trades)
+    text, ends = Template(MESSAGES["aggTrade"], listings, framed=False)(rows)
+    starts = [0, *ends.tolist()]
+    for k, start, end in zip(rows[Field.symbol].tolist(), starts[:-1], starts[1:], strict=True):
+        yield f"{listings[k].symbol.lower()}@aggTrade", text[start:end].decode()
 
 
-def single_frames(trades: Trades, listings: tuple[Listing, ...]) -> Iterator[tuple[str, str]]:
-    """Stream name and message of each single trade inside the aggregates."""
-    columns = (
-        trades.symbol,
-        trades.event_ms,
-        trades.price,
-        trades.first_id,
-        trades.last_id,
-        trades.time_ms,
-        trades.maker,
-    )
-    fills = iter(trades.fills.tolist())
-    for k, event, price, first, last, time, maker in zip(*(c.tolist() for c in columns), strict=True):
-        listed = listings[k]
-        p = decimal(price, listed.price_decimals)
-        for identity in range(first, last + 1):
-            q = decimal(next(fills), listed.size_decimals)
-            yield (
-                f"{listed.symbol.lower()}@trade",
-                f'{{"e":"trade","E":{event},"T":{time},"s":"{listed.symbol}","t":{identity},"p":"{p}","q":"{q}",'
-                f'"X":"MARKET","m":{"true" if maker else "false"},"st":1}}',
-            )
-
-
-def exchange_info(listings: tuple[Listing, ...], now_ms: int) -> bytes:
+def exchange_info(listings: Sequence[Listing], now_ms: int) -> bytes:
     """Answer of `GET /fapi/v1/exchangeInfo`."""
     return orjson.dumps(
         {

@@ -10,7 +10,7 @@ from simulated import market
 
 from flows.domain.pair import Pair
 from flows.simulator.listing import listing
-from flows.simulator.market import Trades
+from flows.simulator.trades import Trades
 
 HOURS = 4
 
