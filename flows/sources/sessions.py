@@ -13,6 +13,7 @@ from flows.sources.binance.feed import Feed, FeedChunk, FeedState
 from flows.sources.binance.judged import Judged
 from flows.sources.binance.recorder import FILE_NAME
 from flows.sources.binance.records import Continued, Message, Session
+from flows.sources.scan import count_lines
 from flows.sources.streams import ByteStream
 
 _HEAD = 4096
@@ -60,7 +61,7 @@ class SessionLines:
     def apply(self, lines: bytes, path: Path, first_line: int) -> list[FeedChunk]:
         """Whole lines of a file, the first of which has number `first_line` in it."""
         buffer = np.frombuffer(lines, np.uint8)
-        messages, received = np.empty(len(lines), np.uint8), np.empty(lines.count(b"\n"), np.int64)
+        messages, received = np.empty(len(lines), np.uint8), np.empty(count_lines(buffer), np.int64)
         chunks: list[FeedChunk] = []
         position, line = 0, first_line
         while position < len(lines):

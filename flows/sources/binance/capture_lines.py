@@ -192,14 +192,9 @@ def unwrap(
         Position behind the last line taken, how many were, and how many bytes of `out` they fill.
     """
     lines = filled = 0
-    while position < len(buffer):
-        end = position
-        while buffer[end] != 10:
-            end += 1
+    while len(buffer) - position >= 40:
         # {"recv_ns":1721347021186954000,"msg":{…}}
-        if end - position < 40 or buffer[end - 1] != 125 or buffer[end - 2] != 125 or buffer[position + 37] != 123:
-            break
-        plain = True
+        plain = buffer[position + 37] == 123
         for k in range(11):
             plain &= buffer[position + k] == _HEAD_BYTES[k]
         for k in range(7):
@@ -211,13 +206,16 @@ def unwrap(
         if not plain:
             break
         received[lines] = nanoseconds // 1000
-        for k in range(position + 37, end - 1):
-            out[filled + k - position - 37] = buffer[k]
-        filled += end - 1 - (position + 37)
-        out[filled] = 10
-        filled += 1
+        k, to = position + 37, filled
+        while buffer[k] != 10:
+            out[to] = buffer[k]
+            k += 1
+            to += 1
+        if out[to - 1] != 125 or out[to - 2] != 125:
+            break
+        out[to - 1] = 10  # the line's own closing brace
+        position, filled = k + 1, to
         lines += 1
-        position = end + 1
     return position, lines, filled
 
 

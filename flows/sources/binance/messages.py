@@ -60,6 +60,7 @@ from flows.sources.binance.columns import (
 )
 from flows.sources.binance.fast import PADDING, scan
 from flows.sources.rows import MAX_DECIMALS, shown
+from flows.sources.scan import count_lines
 from flows.sources.symbols import SymbolTable
 
 KINDS = {"aggTrade": AGGREGATE, "trade": SINGLE}
@@ -96,7 +97,7 @@ def parse_lines(lines: bytes, symbols: SymbolTable, accept_new: bool, fast: bool
     """
     text = lines + PADDING
     buffer = np.frombuffer(text, np.uint8)
-    count = lines.count(b"\n") + (len(lines) > 0 and not lines.endswith(b"\n"))
+    count = count_lines(buffer[: len(lines)]) + (len(lines) > 0 and not lines.endswith(b"\n"))
     rows = np.zeros((count, WIDTH), np.int64)
     reasons: dict[int, str] = {}
     position = row = 0
