@@ -11,6 +11,8 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from dashboard.feed import Answer, FeedEvent
+from dashboard.feed_data import read_events, read_legs
 from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
@@ -83,7 +85,7 @@ _STATS = sql.SQL(
 )
 _CATALOGUE = sql.SQL("SELECT origin, pairs, intervals, models FROM {table} WHERE dataset = %s")
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
-_STALE_CODE = {name: float(code) for code, name in enumerate(LEG_NAMES)}
+_LEG_CODE = {name: float(code) for code, name in enumerate(LEG_NAMES)}
 
 
 class Reader:
@@ -123,6 +125,14 @@ class Reader:
         )
         return side_by_side(pair, bar_rows, stats_rows, limit)
 
+    def legs(self, dataset: str) -> Answer:
+        """How the feed of the dataset stands. Raises as `rows`."""
+        return read_legs(self._query, dataset)
+
+    def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
+        """What happened to the feed, newest first. Raises as `rows`."""
+        return read_events(self._query, dataset, gaps_only, limit)
+
     def close(self) -> None:
         """Close the connection; the next query opens another."""
         if self._connection is not None:
@@ -161,7 +171,7 @@ def side_by_side(pair: Pair, bars: list[tuple[Any, ...]], stats: list[tuple[Any,
     for leg, symbol in (("y", pair.y), ("x", pair.x)):
         rows = [row for row in bars if row[1] == symbol]
         _fill(values, times, rows, ROW_OF[f"{leg}_open"], 2, len(BAR_FIELDS), ROW_OF[f"{leg}_closed"])
-    coded = [(*row[:-2], _STALE_CODE[row[-2]], row[-1]) for row in stats]
+    coded = [(*row[:-3], _LEG_CODE[row[-3]], _LEG_CODE[row[-2]], row[-1]) for row in stats]
     _fill(values, times, coded, ROW_OF[STATS_FIELDS[0]], 1, len(STATS_FIELDS), ROW_OF["stats_closed"])
     return Rows(times[-limit:], values[:, -limit:])
 

@@ -1,5 +1,6 @@
 """One poller per selection in the whole process; pages subscribe and are told that something changed, never what."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -7,11 +8,13 @@ from pathlib import Path
 from typing import Protocol
 
 from dashboard.data import Catalogue, Selection, readers
+from dashboard.feed import Answer, FeedEvent, Freshness, Legs
 from dashboard.frame import Frame, Rows, loaded, merged
 from dashboard.poller import Poller
 from flows.storage.client import Address
 
-_CATALOGUE_POLL_S = 1.0
+_CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S = 1.0, 0.5, 1.0
+_EVENTS = 300
 
 
 class Source(Protocol):
@@ -20,6 +23,10 @@ class Source(Protocol):
     def catalogue(self, dataset: str) -> Catalogue | None: ...
 
     def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows: ...
+
+    def legs(self, dataset: str) -> Answer: ...
+
+    def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]: ...
 
     def close(self) -> None: ...
 
@@ -89,6 +96,44 @@ class CatalogueWatch(Poller[Catalogue | None]):
         return news
 
 
+class LegsWatch(Poller[Answer]):
+    """How the legs of a dataset's feed stand, and whether the flow still says so."""
+
+    def __init__(self, source: Source, dataset: str) -> None:
+        super().__init__(source.close, _LEGS_POLL_S)
+        self._source = source
+        self.dataset = dataset
+        self.legs = Legs()
+        self._freshness = Freshness()
+
+    def _ask(self) -> Answer:
+        return self._source.legs(self.dataset)
+
+    def _take(self, answer: Answer) -> bool:
+        before = self.legs
+        silent = self._freshness.silent(answer, time.monotonic())
+        self.legs = Legs(answer.legs, answer.stages, answer.newest_us, silent)
+        return self.legs != before
+
+
+class EventsWatch(Poller[tuple[FeedEvent, ...]]):
+    """The newest events of a dataset's feed, newest first."""
+
+    def __init__(self, source: Source, dataset: str, gaps_only: bool) -> None:
+        super().__init__(source.close, _EVENTS_POLL_S)
+        self._source = source
+        self.dataset, self.gaps_only = dataset, gaps_only
+        self.events: tuple[FeedEvent, ...] = ()
+
+    def _ask(self) -> tuple[FeedEvent, ...]:
+        return self._source.events(self.dataset, self.gaps_only, _EVENTS)
+
+    def _take(self, answer: tuple[FeedEvent, ...]) -> bool:
+        news = answer != self.events
+        self.events = answer
+        return news
+
+
 class Hub:
     """All pollers of the process."""
 
@@ -97,6 +142,8 @@ class Hub:
         self._poll_s = poll_s
         self._feeds: dict[Selection, Feed] = {}
         self._watches: dict[str, CatalogueWatch] = {}
+        self._legs: dict[str, LegsWatch] = {}
+        self._events: dict[tuple[str, bool], EventsWatch] = {}
 
     def feed(self, selection: Selection) -> Feed:
         """The feed of a selection. Subscribe at once: a feed without subscribers is forgotten at the next call."""
@@ -108,6 +155,16 @@ class Hub:
         self._drop_idle()
         return self._watches.setdefault(dataset, CatalogueWatch(self._open_source(), dataset))
 
+    def legs(self, dataset: str) -> LegsWatch:
+        """The watch over the legs of a dataset's feed."""
+        self._drop_idle()
+        return self._legs.setdefault(dataset, LegsWatch(self._open_source(), dataset))
+
+    def events(self, dataset: str, gaps_only: bool) -> EventsWatch:
+        """The watch over the events of a dataset's feed."""
+        self._drop_idle()
+        return self._events.setdefault((dataset, gaps_only), EventsWatch(self._open_source(), dataset, gaps_only))
+
     @property
     def feeds(self) -> tuple[Feed, ...]:
         return tuple(self._feeds.values())
@@ -116,6 +173,8 @@ class Hub:
         """Forget feeds nobody looks at: their rows would be stale, and names come from the address bar."""
         self._feeds = {key: feed for key, feed in self._feeds.items() if feed.subscribers}
         self._watches = {key: watch for key, watch in self._watches.items() if watch.subscribers}
+        self._legs = {key: watch for key, watch in self._legs.items() if watch.subscribers}
+        self._events = {key: watch for key, watch in self._events.items() if watch.subscribers}
 
 
 @cache

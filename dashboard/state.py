@@ -17,6 +17,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
+VIEWS = ("workspace", "feed")
 LOOKBACKS = (600, 1800, 5000)
 _ENTRY_BOUNDS, _EXIT_BOUNDS = (0.5, 5.0), (0.0, 2.0)
 
@@ -29,6 +30,8 @@ class Desk(param.Parameterized):
     interval: str = param.String("")
     model: str = param.String("")
     lookback: int = param.Integer(600, bounds=(10, 100_000))
+    view: str = param.Selector(default=VIEWS[0], objects=list(VIEWS))
+    gaps_only: bool = param.Boolean(False)
     entry: float = param.Number(2.0, bounds=_ENTRY_BOUNDS)
     exit: float = param.Number(0.5, bounds=_EXIT_BOUNDS)
     catalogue: Catalogue | None = param.Parameter(None)
@@ -64,6 +67,11 @@ class Desk(param.Parameterized):
         else:
             self.dataset = query.get("dataset", "")
         self.pair, self.interval, self.model = (query.get(key, "") for key in ("pair", "tf", "model"))
+        self.gaps_only = query.get("gaps", "") == "1"
+        if (view := query.get("view", VIEWS[0])) in VIEWS:
+            self.view = view
+        else:
+            remarks.append(f'address: view must be one of {", ".join(VIEWS)}, was "{view}"')
         for key, name, kind in (("n", "lookback", int), ("entry", "entry", float), ("exit", "exit", float)):
             if key not in query:
                 continue
@@ -79,6 +87,7 @@ class Desk(param.Parameterized):
         values = {
             "dataset": self.dataset, "pair": self.pair, "tf": self.interval, "model": self.model,
             "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
+            "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
         }  # fmt: skip
         return "?" + "&".join(f"{key}={quote(value, safe='/')}" for key, value in values.items() if value)
 
@@ -94,13 +103,14 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Leg:
-    """One leg's newest bar. NaN where not known; `change` is a share over the look-back."""
+    """One leg's newest bar. NaN where not known; `change` is a share over the look-back, `gaps` the bars in it that lack trades."""
 
     symbol: str
     price: float = math.nan
     change: float = math.nan
     age_ms: float = math.nan
     decimals: int = 2
+    gaps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +136,7 @@ class Reading:
     n: float = math.nan
     warmup_left: float = math.nan
     stale: str | None = None
+    gap: str | None = None
 
     @property
     def phase(self) -> Phase:
@@ -179,6 +190,7 @@ def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Readi
         len(frame), int(frame.times[-1]), now("stats_closed") == 1, last_close,
         now("zscore"), now("zscore_one_step"), now("spread"), now("spread_std"), now("hedge_ratio"), now("hedge_ratio_se"),
         now("r_squared"), now("correlation"), now("n"), now("warmup_left"), LEG_NAMES[int(now("stale"))],
+        LEG_NAMES[int(now("gap"))],
     )  # fmt: skip
 
 
@@ -188,7 +200,10 @@ def _leg(frame: Frame, leg: str, symbol: str, at: int) -> Leg:
     if not len(known):
         return Leg(symbol)
     decimals = max(len(f"{price:.8f}".rstrip("0").partition(".")[2]) for price in known[-50:])
-    return Leg(symbol, float(known[-1]), float(known[-1] / known[0] - 1), float(frame[f"{leg}_age_ms"][at]), decimals)
+    gaps = int(np.count_nonzero(frame[f"{leg}_gap"] == 1))
+    return Leg(
+        symbol, float(known[-1]), float(known[-1] / known[0] - 1), float(frame[f"{leg}_age_ms"][at]), decimals, gaps
+    )
 
 
 class Signal(Enum):

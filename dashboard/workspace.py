@@ -14,6 +14,7 @@ from dashboard import theme
 from dashboard.charts.panel import html
 from dashboard.charts.workspace import charts
 from dashboard.data import Catalogue
+from dashboard.feed_part import FeedPart
 from dashboard.frame import Frame, columns, plan
 from dashboard.hub import CatalogueWatch, Feed, Hub
 from dashboard.poller import Status
@@ -40,7 +41,8 @@ class Session:
 
     def __init__(self, hub: Hub, desk: Desk, document: Any) -> None:
         self.hub, self.desk, self.document = hub, desk, document
-        self.charts = charts()
+        self.feed_part = FeedPart(hub, desk, self._soon)
+        self.charts = charts(self.feed_part.nav, self.feed_part.filter)
         self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
         self._watch: CatalogueWatch | None = None
         self._feed: Feed | None = None
@@ -55,11 +57,13 @@ class Session:
 
     def _layout(self) -> Any:
         page = Column(
-            self.banner, self.tiles, self.charts.layout, sizing_mode="stretch_both", spacing=0, margin=0
+            self.banner, self.tiles, self.charts.layout, self.feed_part.layout, sizing_mode="stretch_both", spacing=0, margin=0
         )  # fmt: skip
-        self.header.styles = {"flex": "1 1 auto", "width": "auto"}
-        self.charts.clock.styles = {"flex": "0 0 auto", "width": "max-content"}
-        top = Row(self.header, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=10)
+        self.header.styles = {"flex": "1 1 0", "width": "auto", "min-width": "0"}
+        nav, pills = self.feed_part.nav, self.feed_part.pills
+        for region in (nav, pills, self.charts.clock):
+            region.styles = {"flex": "0 0 auto", "width": "max-content"}
+        top = Row(nav, self.header, pills, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=10)
         buttons = Column(self.charts.controls, sizing_mode="stretch_width", margin=0)
         template = theme.template("Pairs desk")
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
@@ -102,6 +106,7 @@ class Session:
             widget.param.watch(take(name), "value")
         show()
         self.desk.param.watch(show, ["catalogue"])
+        self.desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only"])
         self.desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         return list(made.values())
 
@@ -117,6 +122,7 @@ class Session:
         for ending in self._endings.values():
             ending()
         self._endings.clear()
+        self.feed_part.end()
         self._feed = self._watch = None
 
     def _soon(self) -> None:
@@ -138,8 +144,14 @@ class Session:
                 ending()
         self._feed.need(self.desk.lookback)
         self._drawn = Frame(generation=-1)
+        self._turn()
+
+    def _turn(self) -> None:
+        """Show another view, and keep the address."""
         if self._location is not None:
             self._location.search = self.desk.query()
+        if self.desk.catalogue is not None and not self._ended:
+            self.feed_part.follow(self.desk.catalogue)
         self._soon()
 
     def refresh(self) -> None:
@@ -150,6 +162,8 @@ class Session:
         found = self._watch.catalogue if self._watch is not None else None
         if found is not None and found != self.desk.catalogue:
             self.desk.adopt(found)
+        for region in (self.charts.layout, self.feed_part.layout):
+            region.visible = (region is self.feed_part.layout) == (self.desk.view == "feed")
         if self._feed is None or self.desk.selection is None:
             self._show_waiting()
             return
@@ -169,6 +183,7 @@ class Session:
         away = status.down_since is not None
         asked = self._watch is not None and self._watch.asked
         _write(self.charts.notice, "" if away else waiting(self.desk.dataset, asked))
+        self.feed_part.write(())
 
     def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
         """Tell the browser how to draw, when that changes."""
@@ -203,12 +218,14 @@ class Session:
         self._drawn = frame
 
     def _write(self, catalogue: Catalogue, now: Reading, frame: Frame, status: Status) -> None:
-        entry, exit_ = self.desk.entry, self.desk.exit
+        entry, exit_, symbols = self.desk.entry, self.desk.exit, (now.y.symbol, now.x.symbol)
         self.header.text = header(catalogue.origin, self.desk.dataset, status, len(frame))
-        _write(self.banner, banner(status, now, self.desk.remarks))
-        self.tiles.text = tiles(now, entry, exit_)
+        self.feed_part.write(symbols)
+        _write(self.banner, banner(status, now, self.desk.remarks, self.feed_part.banner(symbols)))
+        _write(self.tiles, tiles(now, entry, exit_) if self.desk.view == "workspace" else "")
         _write(self.charts.notice, "" if status.down_since is not None else notice(now, status.reason))
-        self.charts.rail.text = signal_card(now, entry, exit_) + window_table(frame, now) + model_card(now)
+        if self.desk.view == "workspace":
+            self.charts.rail.text = signal_card(now, entry, exit_) + window_table(frame, now) + model_card(now)
 
 
 def _write(region: Any, text: str) -> None:

@@ -38,6 +38,8 @@ class Desk {
       figure.on_event("mousemove", (event) => this.hover(event.x));
       figure.on_event("mouseleave", () => this.hover(null));
     }
+    layout.connect(layout.properties.visible.change, again);
+    nav.connect(nav.properties.tags.change, () => this.views());
     source.document.on_event("connection_lost", () => this.reload());
     setInterval(() => this.tick(), 250);
     this.meta();
@@ -76,6 +78,8 @@ class Desk {
   }
 
   draw() {
+    this.views();
+    if (!layout.visible) return;  // drawn when it is shown again
     const t = source.data.time, n = t.length;
     if (!this.m.step || !n) { this.clear(); return; }
     const { step } = this.m, newest = t[n - 1];
@@ -127,6 +131,7 @@ class Desk {
         out[`${leg}_top`].push(middle + body);
         out[`${leg}_bottom`].push(middle - body);
         out[`${leg}_colour`].push(up ? UP : DOWN);
+        out[`${leg}_gap`].push(inside && any(d[`${leg}_gap`], i, j));
         out[`${leg}_norm`].push(100 * (d[`${leg}_close`][j - 1] / first - 1));
       }
       for (const [name, column] of Object.entries(LINES)) {
@@ -188,6 +193,7 @@ class Desk {
       const { start: bottom, end: top } = y_ranges[leg], digits = Math.min(8, Math.max(0, Math.ceil(-Math.log10((top - bottom) / 5))));
       figures[leg].right[0].formatter.format = "0,0" + (digits ? "." + "0".repeat(digits) : "");
       last[leg].location = lastKnown(source.data[`${leg}_close`]);
+      this.mark(leg, a, b, 0.035 * (top - bottom));
     }
     set("norm", over("y_norm", "x_norm"), 0.08, 0.08, 0.1);
     let [low, high] = over("spread", "mean");
@@ -197,6 +203,13 @@ class Desk {
     set("zscore", [Math.min(low, -1.15 * entry), Math.max(high, 1.15 * entry)]);
     set("correlation", over("correlation", "r_squared"), 0.1, 0.1, 0.1);
     set("hedge", over("hedge_ratio"), 0.1, 0.1, 0.01);
+  }
+
+  /* A diamond above each bar in view that lacks trades; mostly there is none, and nothing to draw. */
+  mark(leg, a, b, above) {
+    const v = view.data, time = [], price = [];
+    for (let i = a; i < b; i++) if (v[`${leg}_gap`][i] === true) { time.push(v.time[i]); price.push(v[`${leg}_high`][i] + above); }
+    if (time.length || marks[leg].data.time.length) marks[leg].data = { time, price };
   }
 
   hover(x) {
@@ -225,16 +238,19 @@ class Desk {
       const digits = Math.max(2, ...[o, h, l, c].map(decimalsOf)), kind = c >= o ? "up" : "down";
       const price = (letter, u) => `<span>${letter} <span class="${kind}">${shown(u, digits)}</span></span>`;
       head(leg, escaped(symbol), price("O", o) + price("H", h) + price("L", l) + price("C", c) +
-        `<span>Vol ${shown(v, 2)}</span><span class="${kind} wide">${signed(1e4 * (c / o - 1), 1)} bp</span>`);
+        `<span>Vol ${shown(v, 2)}</span><span class="${kind} wide">${signed(1e4 * (c / o - 1), 1)} bp</span>` +
+        (value(`${leg}_gap`) === 1 ? '<span class="amber">◆ trades missing</span>' : ""));
     }
     const colour = (css, u) => `<span style="color:${css}">${u}</span>`;
     const first = lower(d.time, x_range.start);
     const norm = (leg) => signed(100 * (value(`${leg}_close`) / firstKnown(d[`${leg}_close`], first) - 1), 3);
     head("norm", "Normalised %", `<span>${escaped(y)} ${colour("#f0883e", norm("y"))}</span><span>${escaped(x)} ${colour("#6cb6ff", norm("x"))}</span>`);
+    const lacking = [["y", y], ["x", x]].filter(([leg]) => newest.stats >= 0 && d[`${leg}_gap`][newest.stats] === 1).map(([, symbol]) => escaped(symbol));
+    const missing = lacking.length ? `<span class="amber">◆ trades missing: ${lacking.join(", ")}</span>` : "";
     const places = unit === "bp" ? 2 : 4;
     head("spread", `Spread, ${unit}`, colour("#c297ff", shown(value("spread") * scale, places)) +
-      `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span><span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>`);
-    head("zscore", "z-score, in-sample", `${colour("#f0f3f6", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>`);
+      `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span><span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>` + missing);
+    head("zscore", "z-score, in-sample", `${colour("#f0f3f6", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>` + missing);
     head("correlation", "Correlation · R²", `<span>ρ ${colour("#56d4dd", shown(value("correlation"), 3))}</span><span>R² ${shown(value("r_squared"), 3)}</span>`);
     head("hedge", "Hedge ratio β", `${colour("#e3b341", shown(value("hedge_ratio"), 4))}<span>± ${shown(value("hedge_ratio_se"), 4)}</span>`);
   }
@@ -260,8 +276,25 @@ class Desk {
     const state = this.lost ? '<span class="pill red">PAGE SERVER AWAY</span>' : n === 0 ? "" : this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
     const age = closed === null ? "" : this.m.replay ? `<span>last bar <b>${clockText(closed).slice(0, 19).replace("T", " ")}</b></span>`
       : `<span>last bar <b>${span(Math.max(0, now - closed))}</b></span>`;
-    const text = `<div class="bar">${state}${age}<span>${stamp.slice(0, 10)} <b>${stamp.slice(11, 19)}</b> UTC</span></div>`;
+    const text = `<div class="bar">${state}${age}<span><span class="wide">${stamp.slice(0, 10)} </span><b>${stamp.slice(11, 19)}</b> UTC</span></div>`;
     if (clock.text !== text) clock.text = text;
+  }
+
+  get asked() { return nav.tags[0]; }
+
+  /* Ask the server for another view. */
+  ask(wanted) { nav.tags = [{ ...this.asked, ...wanted }]; }
+
+  /* Mark the buttons of what is shown. */
+  views() {
+    const state = JSON.stringify(this.asked);
+    if (state === this.viewed) return;
+    const [buttons, gaps] = [nav, filter].map((region) => Bokeh.index.find_one(region)?.shadow_el);
+    if (!buttons?.querySelector("button")) return;
+    for (const button of buttons.querySelectorAll("button")) button.setAttribute("aria-current", button.dataset.view === this.asked.view ? "page" : "false");
+    const pressed = gaps?.querySelector("button");
+    pressed?.setAttribute("aria-pressed", String(this.asked.gaps));
+    if (pressed || this.asked.view !== "feed") this.viewed = state;
   }
 
   buttons() {
@@ -305,6 +338,11 @@ function most(values, a, b, sign = 1) {
   return best;
 }
 
+function any(values, a, b) {
+  for (let i = a; i < b; i++) if (values[i] === 1) return true;
+  return false;
+}
+
 function lastIndex(values) {
   for (let i = values.length - 1; i >= 0; i--) if (Number.isFinite(values[i])) return i;
   return -1;
@@ -313,7 +351,7 @@ function lastIndex(values) {
 const lastKnown = (values) => values[lastIndex(values)] ?? null;
 
 function gap(out, at) {
-  for (const name of Object.keys(out)) out[name].push(name === "time" ? at : name === "width" ? 0 : name.endsWith("colour") ? UP : NaN);
+  for (const name of Object.keys(out)) out[name].push(name === "time" ? at : name === "width" ? 0 : name.endsWith("colour") ? UP : name.endsWith("gap") ? false : NaN);
 }
 
 function mergedBar(d, leg, i, j) {

@@ -14,7 +14,7 @@ _CONTROLS = """<div class="label-text">Visible bars</div><div class="buttons" ro
 <button data-bars="60" onclick="pairsDesk.show(60)">60</button><button data-bars="180" onclick="pairsDesk.show(180)">180</button>
 <button data-bars="600" onclick="pairsDesk.show(600)">600</button><button data-bars="all" onclick="pairsDesk.show(Infinity)">all</button>
 </div><button class="live" onclick="pairsDesk.goLive()">● Go live</button>"""
-_LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "norm")
+_LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "norm", "gap")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,12 @@ class Charts:
     script: CustomJS
 
 
-def charts() -> Charts:
-    """Empty charts."""
+def charts(nav: Any, filter_: Any) -> Charts:
+    """Empty charts.
+
+    Args:
+        nav, filter_: regions of buttons by which the browser asks for another view.
+    """
     source = ColumnDataSource(data=columns(Frame()), name="rows", tags=[{}])
     leg_columns = [f"{leg}_{name}" for leg in "yx" for name in _LEG_COLUMNS]
     shown = ["time", *leg_columns, "spread", "mean", "zscore", "correlation", "r_squared", "hedge_ratio"]
@@ -51,8 +55,9 @@ def charts() -> Charts:
     )
     cursor.location = None
 
-    y, y_last, y_volume = _candles("y", x_range, cursor, view)
-    x, x_last, x_volume = _candles("x", x_range, cursor, view)
+    marks = {leg: ColumnDataSource(data={"time": [], "price": []}, name=f"marks-{leg}", syncable=False) for leg in "yx"}
+    y, y_last, y_volume = _candles("y", x_range, cursor, view, marks["y"])
+    x, x_last, x_volume = _candles("x", x_range, cursor, view, marks["x"])
     norm = panel("norm", x_range, cursor, 4, digits="0.00")
     norm.figure.line("time", "y_norm", source=view, color=theme.LEG_Y, line_width=1.3)
     norm.figure.line("time", "x_norm", source=view, color=theme.LEG_X, line_width=1.3)
@@ -96,7 +101,7 @@ def charts() -> Charts:
             "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
             "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
             "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
-            "thresholds": thresholds, "zones": zones,
+            "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout, "nav": nav, "filter": filter_,
         },
         code=_DESK_JS,
     )  # fmt: skip
@@ -114,7 +119,9 @@ def _level(at: float | None, colour: str, dash: str = "solid") -> Span:
     return Span(location=at, dimension="width", line_color=colour, line_dash=dash, line_width=1, syncable=False)
 
 
-def _candles(leg: str, x_range: Range1d, cursor: Span, view: ColumnDataSource) -> tuple[Panel, Span, Range1d]:
+def _candles(
+    leg: str, x_range: Range1d, cursor: Span, view: ColumnDataSource, marks: ColumnDataSource
+) -> tuple[Panel, Span, Range1d]:
     made = panel(leg, x_range, cursor, 7)
     fig, volume, last = made.figure, Range1d(0, 1, syncable=False), _level(None, theme.MUTED, "dotted")
     fig.extra_y_ranges = {"volume": volume}
@@ -131,6 +138,7 @@ def _candles(leg: str, x_range: Range1d, cursor: Span, view: ColumnDataSource) -
     )
     fig.segment("time", f"{leg}_low", "time", f"{leg}_high", source=view, line_color=colour)
     fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=colour, line_color=None)
+    fig.scatter("time", "price", source=marks, marker="diamond", size=9, fill_color=theme.AMBER, line_color=theme.PANEL)
     view.data.update({"width": [], f"{leg}_top": [], f"{leg}_bottom": []})
     fig.add_layout(last)
     return made, last, volume

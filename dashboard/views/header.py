@@ -11,12 +11,16 @@ _PILL = {"live": "teal", "simulated": "amber", "replay": "blue"}
 def header(origin: str | None, dataset: str, status: Status, bars: int) -> str:
     """Source pill, dataset, query times, bars held."""
     pill = f'<span class="pill {_PILL.get(origin or "", "blue")}" data-role="source">{escape((origin or "NO DATA").upper())}</span>'
-    named = f"<span>dataset <b>{escape(dataset)}</b></span>" if dataset else ""
+    named = (
+        f'<span class="dataset" title="dataset {escape(dataset)}"><span class="wide">dataset </span><b>{escape(dataset)}</b></span>'
+        if dataset
+        else ""
+    )
     if status.down_since is not None:
         return f'<div class="bar">{pill}{named}<span class="pill red" data-role="down">DATABASE AWAY</span></div>'
     p50, p95 = status.latency_ms()
     query = f"{number(p50, 0)}/{number(p95, 0)} ms"
     return (
-        f'<div class="bar">{pill}{named}<span title="query time, median / 95th percentile">query <b>{query}</b></span>'
-        f"<span>bars <b>{bars:,}</b></span></div>"
+        f'<div class="bar">{pill}{named}<span class="wide" title="query time, median / 95th percentile">query <b>{query}</b></span>'
+        f'<span class="wide">bars <b>{bars:,}</b></span></div>'
     )

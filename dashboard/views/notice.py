@@ -8,8 +8,12 @@ from dashboard.state import Phase, Reading
 from dashboard.views.text import age, date_utc, number, utc
 
 
-def banner(status: Status, now: Reading | None, remarks: Sequence[str]) -> str:
-    """Database away; else a silent leg and what was wrong with the address; '' when there is nothing to say."""
+def banner(status: Status, now: Reading | None, remarks: Sequence[str], feed: str = "") -> str:
+    """Database away; else the feed, a stale leg and what was wrong with the address; '' when there is nothing to say.
+
+    Args:
+        feed: HTML of what is wrong with the feed.
+    """
     if status.down_since is not None:
         known = now is not None and now.last_close_us is not None
         held = f" Charts stand still: data up to {date_utc(now.last_close_us)}." if now is not None and known else ""
@@ -19,7 +23,7 @@ def banner(status: Status, now: Reading | None, remarks: Sequence[str]) -> str:
         )
     lines = [_silence(now)] if now is not None and now.phase is Phase.STALE else []
     lines += [escape(remark) for remark in remarks]
-    return f'<div class="banner amber" role="status">{" · ".join(lines)}</div>' if lines else ""
+    return feed + (f'<div class="banner amber" role="status">{" · ".join(lines)}</div>' if lines else "")
 
 
 def _silence(now: Reading) -> str:

@@ -48,3 +48,15 @@ def utc(seconds: float) -> str:
 def date_utc(us: int | None) -> str:
     """Date and time in UTC of microseconds since the epoch."""
     return DASH if us is None else f"{datetime.fromtimestamp(us / 1e6, UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def moment_utc(us: int | None, now_us: int) -> str:
+    """A time of the day in UTC; with its date where that is not clear from `now_us`.
+
+    >>> moment_utc(1_700_000_005_000_000, 1_700_000_009_000_000)
+    '22:13:25 UTC'
+    """
+    return utc(us / 1e6) if us is not None and abs(now_us - us) < _HALF_A_DAY_US else date_utc(us)
+
+
+_HALF_A_DAY_US = 43_200_000_000

@@ -16,6 +16,10 @@ def tiles(now: Reading, entry: float, exit_: float) -> str:
     unit, scale = spread_unit(model), now.spread_scale
     colour = _SIGNAL_CLASS.get(word, "")
 
+    said = word.value
+    if now.gap:
+        said += f" · trades missing: {_legs(now, now.gap)}"
+
     def statistic(key: str, label: str, value: float, text: str, sub: str, colour: str = "") -> str:
         return _tile(key, label, text, why, off=True) if math.isnan(value) else _tile(key, label, text, sub, colour)
 
@@ -26,7 +30,7 @@ def tiles(now: Reading, entry: float, exit_: float) -> str:
         '<div class="tiles">',
         _leg(now.y, theme.LEG_Y),
         _leg(now.x, theme.LEG_X),
-        statistic("z", "z-score, in-sample", now.zscore, z, word.value, colour),
+        statistic("z", "z-score, in-sample", now.zscore, z, said, colour),
         statistic("spread", f"Spread, {unit}", now.spread, spread, f"σ {number(now.spread_std * scale, 2)}"),
         statistic("hedge", fit, now.hedge_ratio, number(now.hedge_ratio, 4), f"± {number(now.hedge_ratio_se, 4)}"),
         statistic("r2", "R²", now.r_squared, number(now.r_squared, 3), f"fit of {number(now.n, 0)} bars"),
@@ -39,22 +43,28 @@ def tiles(now: Reading, entry: float, exit_: float) -> str:
 def _why_unknown(now: Reading) -> str:
     """Why a statistic is not known."""
     if now.phase is Phase.STALE:
-        return f"stale: {_silent_legs(now)} silent"
+        return f"stale: {_legs(now, now.stale)} silent"
     if now.phase is Phase.WARM_UP:
         return f"warm-up {number(now.n, 0)}/{now.wanted_bars}"
     return "no statistics yet" if now.phase is Phase.EMPTY else "cannot be computed"
 
 
-def _silent_legs(now: Reading) -> str:
-    """The symbols whose last trade is too old."""
-    return {"y": now.y.symbol, "x": now.x.symbol, "both": f"{now.y.symbol} and {now.x.symbol}"}.get(now.stale or "", "")
+def _legs(now: Reading, which: str | None) -> str:
+    """The symbols meant by `y`, `x` or `both`."""
+    return {"y": now.y.symbol, "x": now.x.symbol, "both": f"{now.y.symbol} and {now.x.symbol}"}.get(which or "", "")
 
 
 def _leg(leg: Leg, edge: str) -> str:
     change = number(100 * leg.change, 2, sign=True, unit=" % over look-back")
     side = "up" if leg.change > 0 else "down" if leg.change < 0 else ""
+    bars = f"{leg.gaps:,} bar{'s' if leg.gaps > 1 else ''}"
+    gaps = (
+        f' <span class="amber" title="trades are missing from {bars} of the look-back">◆ {leg.gaps:,} gaps</span>'
+        if leg.gaps
+        else ""
+    )
     return (
-        f'<div class="tile" style="--edge:{edge}" data-tile="{escape(leg.symbol)}"><div class="label">{escape(leg.symbol)}</div>'
+        f'<div class="tile" style="--edge:{edge}" data-tile="{escape(leg.symbol)}"><div class="label">{escape(leg.symbol)}{gaps}</div>'
         f'<div class="value">{price(leg.price, leg.decimals)}</div><div class="sub {side}">{change}</div></div>'
     )
 

@@ -30,6 +30,7 @@ class Market:
     Attributes:
         window: bars of the fit; before it is full the rows say how many they still wait for.
         silent: bar indices from .. to in which x does not trade and is stale.
+        gaps: bar indices of x that lack trades.
     """
 
     bars: int
@@ -38,6 +39,7 @@ class Market:
     window: int = 600
     seed: int = 7
     silent: tuple[int, int] | None = None
+    gaps: tuple[int, ...] = ()
     pair: Pair = PAIR
     rows: dict[str, pd.DataFrame] = field(default_factory=dict)
 
@@ -69,6 +71,7 @@ class Market:
             volume[quiet], count[quiet] = 0.0, 0
         highs, lows = np.maximum(inside.max(1), opens), np.minimum(inside.min(1), opens)
         ids = np.cumsum(count)
+        gap = np.isin(np.arange(self.bars), self.gaps if leg == "x" else ())
         return pd.DataFrame(
             {
                 "open_time": pd.to_datetime(times, unit="us"), "symbol": getattr(self.pair, leg), "open": opens, "high": highs,
@@ -76,6 +79,7 @@ class Market:
                 "trade_count": count, "taker_buy_volume": volume / 2, "taker_buy_quote_volume": volume * inside[:, -1] / 2,
                 "first_trade_id": ids - count + 1, "last_trade_id": ids,
                 "last_trade_time": pd.to_datetime(times + self.interval.us - 150_000, unit="us"), "late_count": 0, "complete": True,
+                "gap": gap,
             }
         )[[name for name, _ in BAR_COLUMNS]]  # fmt: skip
 
@@ -99,6 +103,7 @@ class Market:
                 "open_time": pd.to_datetime(times, unit="us"), "pair": str(self.pair), "model": "ols", **table, "n": n,
                 "warmup_left": self.window - n, "y_age_ms": 320, "x_age_ms": x_age, "y_trade_count": self.rows["y"]["trade_count"],
                 "x_trade_count": self.rows["x"]["trade_count"], "stale": stale, "complete": True,
+                "gap": np.where(np.isin(np.arange(self.bars), self.gaps), "x", None).astype(object),
             }
         )  # fmt: skip
         return frame[[name for name, _ in PAIR_STATS_COLUMNS]]
@@ -147,7 +152,8 @@ class Writer:
                     rows = rows.assign(close=rows["close"] + FORMING_OFF)
                 table = table_name(tables[part](self.market.interval).name, self.dataset)
                 rows = rows.dropna(axis="columns", how="all")  # the sender cannot tell the type of a column of nothing
-                symbols = [name for name in ("symbol", "pair", "model", "stale") if name in rows]
+                symbols = ["pair", "model", "stale", "gap"] if part == "stats" else ["symbol"]
+                symbols = [name for name in symbols if name in rows]
                 out.dataframe(rows, table_name=table, symbols=symbols, at="open_time")
             out.flush()
 

@@ -16,11 +16,11 @@ PAIR = Pair("ETHUSDT", "BTCUSDT")
 
 
 def bar(time: int, symbol: str, close: float, complete: bool = True) -> tuple[object, ...]:
-    return (time, symbol, close, close, close, close, 1.0, complete)
+    return (time, symbol, close, close, close, close, 1.0, time == 2, complete)
 
 
-def stats(time: int, stale: str | None = None) -> tuple[object, ...]:
-    values = {name: float(i) for i, name in enumerate(STATS_FIELDS)} | {"zscore": None, "stale": stale}
+def stats(time: int, stale: str | None = None, gap: str | None = None) -> tuple[object, ...]:
+    values = {name: float(i) for i, name in enumerate(STATS_FIELDS)} | {"zscore": None, "stale": stale, "gap": gap}
     return (time, *values.values(), True)
 
 
@@ -28,7 +28,7 @@ def test_legs_and_statistics_stand_side_by_side() -> None:
     rows = side_by_side(
         PAIR,
         [bar(1, "ETHUSDT", 10.0), bar(1, "BTCUSDT", 20.0), bar(2, "ETHUSDT", 11.0, complete=False)],
-        [stats(1, "x")],
+        [stats(1, "x", "both")],
         600,
     )
     assert rows.times.tolist() == [1, 2]
@@ -36,7 +36,9 @@ def test_legs_and_statistics_stand_side_by_side() -> None:
     assert rows.values[ROW_OF["x_close"], 0] == 20.0
     assert math.isnan(rows.values[ROW_OF["x_close"], 1])
     assert rows.values[ROW_OF["y_closed"]].tolist() == [1.0, 0.0]
+    assert rows.values[ROW_OF["y_gap"]].tolist() == [0.0, 1.0]
     assert rows.values[ROW_OF["stale"], 0] == 2.0
+    assert rows.values[ROW_OF["gap"], 0] == 3.0
     assert rows.values[ROW_OF["correlation"], 0] == STATS_FIELDS.index("correlation")
     assert math.isnan(rows.values[ROW_OF["zscore"], 0]), "a null is not a zero"
     assert np.isnan(rows.values[ROW_OF["n"], 1])

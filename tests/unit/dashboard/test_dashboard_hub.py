@@ -3,10 +3,12 @@
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 import numpy as np
 
 from dashboard.data import Catalogue, MissingTableError, Selection
+from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, LegStatus
 from dashboard.frame import COLUMNS, ROW_OF, Rows
 from dashboard.hub import Feed, Hub
 from flows.domain.interval import Interval
@@ -26,6 +28,16 @@ class Bars:
         self.problem: Exception | None = None
         self.asked: list[int | None] = []
         self.closed = 0
+        self.legs_answer = Answer(0, (), ())
+
+    def legs(self, dataset: str) -> Answer:
+        if self.problem is not None:
+            raise self.problem
+        return self.legs_answer
+
+    def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
+        event = FeedEvent(self.count, self.count, "gap" if gaps_only else "connected", "", dataset, None, None, limit)
+        return (event,)
 
     def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows:
         self.asked.append(since_us)
@@ -237,5 +249,44 @@ def test_the_catalogue_is_told_when_it_comes_to_be() -> None:
         source.count = 1
         await until(lambda: told[-1] is not None)
         assert told[-1].origin == "simulated"
+
+    run(test())
+
+
+def test_the_legs_are_told_when_they_change_and_when_the_flow_falls_silent() -> None:
+    async def test() -> None:
+        source = Bars()
+        leg = LegStatus("A", "live", 0, "", 1_000_000_000, 999_000_000, 1, 0, 0, 0, 0)
+        source.legs_answer = Answer(leg.asked_us, (leg,), ())
+        watch, told = Hub(lambda: source, POLL_S).legs("q3"), []
+        watch.subscribe(lambda: told.append((watch.legs.newest_us, watch.legs.flow_silent)))
+        await until(lambda: told == [(1_000_000_000, False)])
+        polls = watch.status.polls
+        source.legs_answer = Answer(leg.asked_us + 1_000_000, (leg,), ())
+        await until(lambda: watch.status.polls >= polls + 2)
+        assert len(told) == 1, "a second later and nothing new: not told"
+        source.legs_answer = Answer(leg.asked_us + int(FLOW_SILENT_AFTER_S * 1e6) + 1, (leg,), ())
+        await until(lambda: told[-1] == (1_000_000_000, True))
+        spoken = replace(leg, asked_us=2_000_000_000, state="silent")
+        source.legs_answer = Answer(spoken.asked_us, (spoken,), ())
+        await until(lambda: told[-1] == (2_000_000_000, False))
+
+    run(test())
+
+
+def test_events_are_watched_apart_from_gaps() -> None:
+    async def test() -> None:
+        source = Bars()
+        hub = Hub(lambda: source, POLL_S)
+        every, gaps = hub.events("q3", False), hub.events("q3", True)
+        assert every is not gaps
+        told: list[str] = []
+        every.subscribe(lambda: told.append(every.events[0].kind))
+        gaps.subscribe(lambda: told.append(gaps.events[0].kind))
+        await until(lambda: len(told) == 2)
+        assert sorted(told) == ["connected", "gap"]
+        assert hub.events("q3", True) is gaps
+        assert gaps.events[0].count is not None
+        assert gaps.events[0].count >= 200, "at least so many are asked for"
 
     run(test())

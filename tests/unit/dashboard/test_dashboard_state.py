@@ -25,14 +25,24 @@ def frame(count: int = 3, **last: float) -> Frame:
         values[ROW_OF[f"{leg}_close"]] = 100 + np.arange(count)
         values[ROW_OF[f"{leg}_closed"]] = 1
     values[ROW_OF["stats_closed"]] = 1
-    for name, value in {"stale": 0.0, **last}.items():
+    for name, value in {"stale": 0.0, "gap": 0.0, **last}.items():
         values[ROW_OF[name], -1] = value
     return loaded(Rows(np.arange(count) * 1_000_000, values), Frame(), 600)
 
 
 def test_an_address_comes_back_as_it_was_read() -> None:
     desk = Desk()
-    desk.read({"pair": "SOLUSDT/ETHUSDT", "tf": "1m", "n": "1800", "entry": "1.5", "model": "raw"})
+    desk.read(
+        {
+            "pair": "SOLUSDT/ETHUSDT",
+            "tf": "1m",
+            "n": "1800",
+            "entry": "1.5",
+            "model": "raw",
+            "view": "feed",
+            "gaps": "1",
+        }
+    )
     desk.adopt(CATALOGUE)
     assert desk.remarks == ()
     query = desk.query()
@@ -41,6 +51,8 @@ def test_an_address_comes_back_as_it_was_read() -> None:
     again.read(dict(parse_qsl(query[1:])))
     again.adopt(CATALOGUE)
     assert (again.selection, again.lookback, again.entry) == (desk.selection, 1800, 1.5)
+    assert (again.view, again.gaps_only) == ("feed", True)
+    assert "view" not in Desk().query(), "what is usual is not said"
 
 
 @pytest.mark.parametrize(
@@ -49,6 +61,7 @@ def test_an_address_comes_back_as_it_was_read() -> None:
         ({"n": "many"}, 'n must be a number from 10 to 100,000, was "many"'),
         ({"n": "3"}, "n must be a number from 10 to 100,000"),
         ({"entry": "nan"}, "entry must be a number from 0.5 to 5"),
+        ({"view": "secret"}, 'view must be one of workspace, feed, was "secret"'),
         ({"dataset": "Drop Table"}, 'dataset "Drop Table"'),
         ({"pair": "XRPUSDT/BTCUSDT"}, 'no pair "XRPUSDT/BTCUSDT" here: showing ETHUSDT/BTCUSDT'),
         ({"tf": "2h"}, 'no interval "2h" here: showing 1s'),
@@ -115,3 +128,10 @@ def test_statistics_are_those_of_the_newest_row_that_has_any() -> None:
 def test_a_raw_spread_is_not_called_basis_points() -> None:
     assert reading(frame(), PAIRS[0], Interval.S1, Model("raw", price="raw")).spread_scale == 1.0
     assert reading(frame(), PAIRS[0], Interval.S1, Model("ols")).spread_scale == 1e4
+
+
+def test_bars_that_lack_trades_are_counted_and_the_newest_row_names_the_leg() -> None:
+    rows = frame(4, n=600, warmup_left=0, gap=2.0)
+    rows["y_gap"][:] = [0, 1, NAN, 1]
+    now = reading(rows, PAIRS[0], Interval.S1, Model("ols"))
+    assert (now.y.gaps, now.x.gaps, now.gap) == (2, 0, "x")

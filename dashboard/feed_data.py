@@ -1,0 +1,79 @@
+"""SQL to legs, latencies and events of the feed."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from psycopg import sql
+
+from dashboard.feed import GAP_KINDS, Answer, FeedEvent, LegStatus, StageLatency
+from flows.storage.schema import FEED_EVENTS, FEED_LATENCY, FEED_STATUS, table_name
+
+Query = Callable[[sql.Composed, tuple[Any, ...]], list[tuple[Any, ...]]]
+"""Runs a statement with its parameters."""
+
+# One status holds all legs; a leg that an earlier run of the flow had is not among the newest rows. The database says what time it
+# is in the same answer.
+_STATUS = sql.SQL(
+    "SELECT cast(now() AS long), symbol, state, cast(since AS long), detail, cast(timestamp AS long), cast(last_trade_time AS long),"
+    " last_id, held, filled, missing, lead_ms"
+    " FROM (SELECT * FROM {table} WHERE timestamp > (SELECT dateadd('s', -2, max(timestamp)) FROM {table}))"
+    " LATEST ON timestamp PARTITION BY symbol"
+)
+_LATENCY = sql.SQL(
+    "SELECT stage, cast(timestamp AS long), p50_ms, p95_ms, p99_ms, max_ms, count FROM {table}"
+    " LATEST ON timestamp PARTITION BY stage"
+)
+_EVENTS = sql.SQL(
+    "SELECT cast(timestamp AS long), number, kind, symbol, detail, from_id, to_id, count FROM {table}{kinds} LIMIT {limit}"
+)
+_KINDS = sql.SQL(" WHERE kind IN ({})").format(sql.SQL(", ").join(sql.Literal(kind) for kind in GAP_KINDS))
+
+
+def read_legs(query: Query, dataset: str) -> Answer:
+    """The newest status of every leg and the newest latencies of a dataset."""
+    rows = query(_of(_STATUS, FEED_STATUS.name, dataset), ())
+    if not rows:
+        return Answer(0, (), ())
+    stages = query(_of(_LATENCY, FEED_LATENCY.name, dataset), ())
+    return Answer(
+        rows[0][0],
+        tuple(_leg(*row[1:]) for row in sorted(rows, key=lambda row: str(row[1]))),
+        tuple(_stage(*row) for row in stages),
+    )
+
+
+def read_events(query: Query, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
+    """The newest events of a dataset, newest first.
+
+    Args:
+        gaps_only: only those that tell of missing ids.
+    """
+    table = sql.Identifier(table_name(FEED_EVENTS.name, dataset))
+    kinds = _KINDS if gaps_only else sql.SQL("")
+    rows = query(_EVENTS.format(table=table, kinds=kinds, limit=sql.Literal(-limit)), ())
+    events = [FeedEvent(r[0], r[1] or 0, r[2] or "", r[3] or "", r[4] or "", *r[5:]) for r in rows]
+    return tuple(sorted(events, key=lambda event: (event.time_us, event.number), reverse=True))
+
+
+def _of(statement: sql.SQL, table: str, dataset: str) -> sql.Composed:
+    return statement.format(table=sql.Identifier(table_name(table, dataset)))
+
+
+def _leg(
+    symbol: str, state: str | None, since: int | None, detail: str | None, asked: int, last_trade: int | None,
+    last_id: int | None, held: int | None, filled: int | None, missing: int | None, lead: int | None,
+) -> LegStatus:  # fmt: skip
+    return LegStatus(
+        symbol, state or "", since, detail or "", asked, last_trade, last_id, held or 0, filled or 0, missing or 0, lead or 0
+    )  # fmt: skip
+
+
+def _stage(
+    stage: str, asked: int, p50: float | None, p95: float | None, p99: float | None, most: float | None, count: int | None
+) -> StageLatency:  # fmt: skip
+    return StageLatency(stage, asked, _float(p50), _float(p95), _float(p99), _float(most), count or 0)
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)
