@@ -48,6 +48,20 @@ def hard_closes(rows: int, seed: int = 11) -> tuple[np.ndarray, np.ndarray]:
     return y, x
 
 
+def planted(rows: int, half_life: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Prices of two legs at bitcoin-like levels with an AR(1) mispricing of 3 bp, and that mispricing."""
+    rng = np.random.default_rng(42)
+    phi, sd = 0.5 ** (1 / half_life), 3e-4
+    mispricing = np.empty(rows)
+    level = 0.0
+    for i, shock in enumerate(rng.normal(0, sd * np.sqrt(1 - phi**2), rows).tolist()):
+        level = phi * level + shock
+        mispricing[i] = level
+    log_x = np.log(60_000) + np.cumsum(rng.normal(0, 1e-4, rows))
+    log_y = np.log(3_000) + 0.85 * (log_x - log_x[0]) + mispricing
+    return np.round(np.exp(log_y), 2), np.round(np.exp(log_x), 1), mispricing
+
+
 def pair_bars(
     y: np.ndarray, x: np.ndarray, index: np.ndarray | None = None, interval: Interval = Interval.S1
 ) -> PairBars:

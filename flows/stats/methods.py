@@ -6,12 +6,14 @@ from typing import Any
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats.estimator import Estimator
+from flows.stats.huber import Huber
 from flows.stats.ols import Ols
 from flows.stats.tls import Tls
 
 METHODS: Mapping[str, type[Estimator]] = {
     "ols": Ols,
     "tls": Tls,
+    "huber": Huber,
 }
 
 

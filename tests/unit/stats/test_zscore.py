@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from exact_ols import Exact
 from numpy.lib.stride_tricks import sliding_window_view
-from pair_series import hard_closes, logs, pair_bars, recorded_closes
+from pair_series import hard_closes, logs, pair_bars, planted, recorded_closes
 
 from flows.domain.model import Model
 from flows.stats.pair_stats import statistics_of
@@ -71,23 +71,9 @@ def test_a_window_of_the_z_score_in_which_nothing_moves_has_no_z_score() -> None
     assert not np.isnan(stats.zscore[100:158]).any()
 
 
-def _planted(rows: int, half_life: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Prices of two legs at bitcoin-like levels with an AR(1) mispricing of 3 bp, and that mispricing."""
-    rng = np.random.default_rng(42)
-    phi, sd = 0.5 ** (1 / half_life), 3e-4
-    mispricing = np.empty(rows)
-    level = 0.0
-    for i, shock in enumerate(rng.normal(0, sd * np.sqrt(1 - phi**2), rows).tolist()):
-        level = phi * level + shock
-        mispricing[i] = level
-    log_x = np.log(60_000) + np.cumsum(rng.normal(0, 1e-4, rows))
-    log_y = np.log(3_000) + 0.85 * (log_x - log_x[0]) + mispricing
-    return np.round(np.exp(log_y), 2), np.round(np.exp(log_x), 1), mispricing
-
-
 def test_the_z_score_finds_a_planted_mispricing_and_the_usual_formula_does_not() -> None:
     n = 900  # 15 half-lives
-    y, x, truth = _planted(60_000, half_life=60)
+    y, x, truth = planted(60_000, half_life=60)
     stats = statistics_of(pair_bars(y, x), Model("m", window=n, z_window=n), 10_000)
     full = slice(2 * n, None)
     assert np.corrcoef(stats.zscore[full], truth[full])[0, 1] >= 0.75

@@ -1,0 +1,109 @@
+"""Lines that are too dear to fit at every bar: fitted anew, from nothing but their window, at bars that the absolute index decides.
+
+Fits are due at the bars where `(index + crc32(pair)) % every == 0`, so that pairs do not all fit in the same second; `every` is a fifth
+of the window, at most 60 bars. A fit uses the n consecutive bars that end there. Until the next one is due its line holds: every spread
+of a bar, and every deviation that enters its z-score, is measured from that one line. With p = α + β·x of the fit that holds at t:
+
+    hedge_ratio, hedge_ratio_se, intercept   of that fit
+    r_squared        NaN: the share of variance explained is what least squares maximise; these methods do not
+    spread           y_t - p_t
+    zscore           `zscore.in_sample_own_window`: mean and deviation of the last w spreads up to t, all from that line
+    zscore_one_step  (y_t - p_t) / scale, of the fit that held at t-1, which did not know the bar; scale = median|residual| / 0.6745
+                     over the fit's window, as a bad print must not silence the bars after it
+
+The warm-up is the longest there can be: n bars, and up to `every` more until a fit has been due. A fit is a pure function of its window,
+and which fit holds one of the index and the run, so a value needs at most n + every bars before it and no history of fits. The last fit
+is carried only to save the time of repeating it. A perfect fit has an error and a scale of 0 and no z; a window with a price that is not
+a finite number or with a flat x has no line, and nothing is known until the next fit.
+"""
+
+import zlib
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from flows.domain.frames import F64, I64
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+from flows.stats import moments, zscore
+from flows.stats.estimator import FIT_COLUMNS, Legs
+from flows.stats.runs import run_lengths
+
+LONGEST_PAUSE = 60
+SHARE_OF_WINDOW = 5
+
+BETA, SE, SCALE, RESIDUAL_STD = range(4, 8)
+"""Rows of a fit after those of the point that the line goes through, which are named in `moments`: anchor plus mean. The point is in
+two parts because the bars are near the anchor, and so differences to it are exact."""
+FIT_ROWS = 8
+
+
+def bars_between_fits(n: int) -> int:
+    """Cadence of a window of n bars: a line is never older than a fifth of what it was made of."""
+    return max(1, min(LONGEST_PAUSE, n // SHARE_OF_WINDOW))
+
+
+class LineOnCadence(ABC):
+    """An estimator of lines; a method adds how a window is fitted."""
+
+    def __init__(self, model: Model, pair: Pair, state: tuple[int, F64] | None = None) -> None:
+        self._n, self._w = model.window, model.z_window
+        self._every = bars_between_fits(model.window)
+        self._phase = zlib.crc32(str(pair).encode()) % self._every
+        self._last = state
+
+    @property
+    def warmup(self) -> int:
+        return self._n + self._every
+
+    def reach(self, next_index: int) -> int:
+        return min(moments.reach(next_index, self._w), next_index - self.warmup + 1)
+
+    def state(self) -> tuple[int, F64] | None:
+        """Index and rows of the last fit."""
+        return self._last
+
+    def estimate(self, legs: Legs) -> F64:
+        # The one-step z-score of the first new bar needs the line that held at the bar before.
+        lead = min(legs.first, 1)
+        first = legs.first - lead
+        index, x, y = legs.index[first:], legs.x[first:], legs.y[first:]
+        line = self._lines(legs, first)
+        beta = line[BETA]
+        out = np.full((len(FIT_COLUMNS), len(index)), np.nan)
+        out[0], out[1] = beta, line[SE]
+        out[2] = (line[1] + line[3]) - beta * (line[0] + line[2])
+        out[4] = ((y - line[1]) - line[3]) - beta * ((x - line[0]) - line[2])
+        own = moments.block_moments(legs.index, legs.x, legs.y, self._w, first)
+        out[5:8] = zscore.in_sample_own_window(x, y, beta, out[4], line[RESIDUAL_STD], own, self._w)
+        out[8] = zscore.one_step(index, x, y, beta, line[SCALE], line)
+        return out[:, lead:]
+
+    def _lines(self, legs: Legs, first: int) -> F64:
+        """The fit that holds at each row from `first` on, NaN where none does, shape (8, rows - first)."""
+        rows, length = np.arange(first, len(legs.index)), run_lengths(legs.index)
+        due = np.flatnonzero(((legs.index + self._phase) % self._every == 0) & (length >= self._n))
+        newest = np.searchsorted(due, rows, side="right") - 1
+        oldest = max(int(newest[0]), 0) if len(rows) else len(due)
+        fits = np.full((FIT_ROWS, len(due) - oldest + 1), np.nan)
+        self._compute(legs, due[oldest:], fits[:, 1:])
+        held = np.maximum(newest - oldest + 1, 0)
+        same_run = rows - np.concatenate((np.array([-1]), due[oldest:]))[held] < length[first:]
+        return np.take(fits, np.where(same_run, held, 0), axis=1)
+
+    def _compute(self, legs: Legs, due: I64, fits: F64) -> None:
+        """The fits of the rows `due`, of which only the first can be known already, and remember the last."""
+        if not len(due):
+            return
+        known = 0
+        if self._last is not None and self._last[0] == legs.index[due[0]]:
+            fits[:, 0] = self._last[1]
+            known = 1
+        made = np.empty((FIT_ROWS, len(due) - known))
+        self._fit(legs.x, legs.y, due[known:], made)
+        fits[:, known:] = made
+        self._last = int(legs.index[due[-1]]), fits[:, -1].copy()
+
+    @abstractmethod
+    def _fit(self, x: F64, y: F64, ends: I64, out: F64) -> None:
+        """Fit the windows that end at the rows `ends` into the columns of `out`, shape (8, fits); NaN where there is no line."""
