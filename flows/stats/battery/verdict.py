@@ -1,0 +1,149 @@
+"""One sentence on a pair, made of a day of looks and never of one p-value; the word "cointegrated" does not occur.
+
+The first row that applies gives the word:
+
+| word | said when |
+|---|---|
+| unknown | the newest look could not be said, or there is none |
+| too early | the looks of the last 24 h amount to fewer than 4 separate windows |
+| no evidence | under 10 % of the looks pass in both directions, and the share does not survive beside the other pairs |
+| weak evidence | under 30 % of the looks pass, or the share does not survive beside the other pairs |
+| breaking | the newest window shows a break of the line at 1 % |
+| too slow | the newest window holds fewer than 5 half-lives: its z-score cannot be trusted |
+| reverting | none of these |
+
+"Survives beside the other pairs": the bound on the chance of such a share (`looks`) is a discovery by Benjamini and Hochberg's rule over
+the pairs watched in that interval, at a stated rate of false ones. Why 10 % and 30 %: unrelated legs pass in 2 % of looks, and in 11 %
+on the worst day of a hundred when a day holds 5 windows (3 % when it holds 144); legs with a half-life of a thirtieth of the window pass
+in 45 %, of a fifteenth in 12 %. The half-life and the break test describe the newest window alone; they colour what a day has shown and
+never replace it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.stats.battery.fdr import benjamini_hochberg
+from flows.stats.battery.half_life import FEW_HALF_LIVES, HalfLife
+from flows.stats.battery.looks import DayOfLooks
+from flows.stats.battery.pair_tests import PairTests
+
+Word = Literal["unknown", "too early", "no evidence", "weak evidence", "breaking", "too slow", "reverting"]
+
+LEAST_WINDOWS = 4
+SOME, MANY = 0.10, 0.30
+BREAK_LEVEL = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How a pair's day stands beside those of the other pairs of its interval.
+
+    Attributes:
+        survives: it is among the discoveries. pairs: days compared, those without a known look left out.
+        rate: share of the discoveries that may be false.
+    """
+
+    survives: bool
+    pairs: int
+    rate: float
+
+
+def discoveries(days: Sequence[DayOfLooks], rate: float = 0.05) -> list[Discovery]:
+    """The days of all pairs watched in one interval, side by side.
+
+    Raises:
+        ValueError: a rate outside 0 to 1.
+    """
+    found = benjamini_hochberg([day.p_value for day in days], rate)
+    pairs = sum(day.known > 0 for day in days)
+    return [Discovery(bool(survives), pairs, rate) for survives in found]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The word of the table above and the sentence that carries its numbers."""
+
+    word: Word
+    sentence: str
+
+
+def verdict(name: str, tests: PairTests, bar_us: int, day: DayOfLooks, discovery: Discovery) -> Verdict:
+    """What is to be said of a pair.
+
+    Args:
+        name: of pair and interval, as the sentence begins. tests: of the newest look. bar_us: length of a bar.
+    """
+    word = _word(tests, day, discovery)
+    if word == "unknown":
+        return Verdict(word, f"{name}: unknown: {tests.reason or 'no look in the last 24 h could be said'}.")
+    parts = [_share(day)]
+    if word == "too early":
+        parts.append(f"{_counted(day.windows, 'separate window')} so far, {LEAST_WINDOWS} are needed")
+    else:
+        parts.append(_beside_others(discovery))
+        parts.append(_pace(tests.half_life, tests.n, bar_us))
+        parts.append(_break(tests))
+    if not tests.passes and min(tests.y_on_x.p_value, tests.x_on_y.p_value) < 0.05:
+        parts.append(f"the directions disagree now (p {tests.y_on_x.p_value:.2g} and {tests.x_on_y.p_value:.2g})")
+    return Verdict(word, f"{name}: {word}: {'; '.join(parts)}.")
+
+
+def _word(tests: PairTests, day: DayOfLooks, discovery: Discovery) -> Word:
+    if tests.reason or not day.known:
+        return "unknown"
+    if day.windows < LEAST_WINDOWS:
+        return "too early"
+    if day.share < SOME and not discovery.survives:
+        return "no evidence"
+    if day.share < MANY or not discovery.survives:
+        return "weak evidence"
+    if tests.cusum.p_value < BREAK_LEVEL:
+        return "breaking"
+    return "too slow" if tests.half_life.windows < FEW_HALF_LIVES else "reverting"
+
+
+def _share(day: DayOfLooks) -> str:
+    unknown = f", {day.looks - day.known} more could not be said" if day.looks > day.known else ""
+    return f"{day.share:.0%} of {_counted(day.known, 'look')} in the last 24 h pass in both directions{unknown}"
+
+
+def _beside_others(discovery: Discovery) -> str:
+    among = f"among {_counted(discovery.pairs, 'pair')} watched (false discoveries {discovery.rate:.0%})"
+    return f"{'more' if discovery.survives else 'no more'} than chance gives {among}"
+
+
+def _pace(half_life: HalfLife, n: int, bar_us: int) -> str:
+    if not half_life.reverts:
+        return "half-life now not distinguishable from a random walk"
+    low, high = (_duration(bars, bar_us) for bars in (half_life.low, half_life.high))
+    few = "" if half_life.windows >= FEW_HALF_LIVES else f", fewer than {FEW_HALF_LIVES:.0f}"
+    held = f"{half_life.windows:.1f}" if half_life.windows < n else f"over {n}"
+    return f"half-life now {_duration(half_life.bars, bar_us)} ({low} to {high}), {held} of them in the window{few}"
+
+
+def _break(tests: PairTests) -> str:
+    if tests.cusum.reason:
+        return f"break not tested: {tests.cusum.reason}"
+    p = tests.cusum.p_value
+    return f"the line breaks within the window (p {p:.2g})" if p < BREAK_LEVEL else f"no break seen (p {p:.2g})"
+
+
+def _duration(bars: float, bar_us: int) -> str:
+    """In the unit that reads best; what is shorter than a bar is only known to be that.
+
+    >>> _duration(31.2, 60_000_000), _duration(0.4, 1_000_000), _duration(9_000, 1_000_000)
+    ('31 min', 'under 1 s', '2.5 h')
+    """
+    if math.isinf(bars):
+        return "no end"
+    seconds = max(bars, 1.0) * bar_us / 1e6
+    under = "under " if bars < 1.0 else ""
+    if seconds < 120:
+        return f"{under}{seconds:.0f} s"
+    return f"{under}{seconds / 60:.0f} min" if seconds < 7_200 else f"{under}{seconds / 3_600:.1f} h"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
