@@ -1,54 +1,27 @@
 """The live source against the real simulated exchange, over real sockets."""
 
-import logging
 import pickle
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import bytewax.operators as op
 import numpy as np
 import pytest
 from bytewax.dataflow import Dataflow
-from bytewax.testing import TestingSink, poll_next_batch, run_main
-from ports import take_free_ports
+from bytewax.testing import TestingSink, run_main
+from live_feed import PATIENCE_S, SYMBOLS, LiveFeed, binance
 from simulated import RunningExchange, ids_by_symbol
 
-from flows.domain.frames import Ticks
+from flows.domain.frames import FeedEvents, Rejects, Ticks
 from flows.errors import FeedError
+from flows.settings import CaptureSettings
 from flows.simulator.market import Market
 from flows.sources import stop
-from flows.sources.binance.client import Client, Drained, Limits, ReceiveClock
-from flows.sources.binance.feed import FeedState
-from flows.sources.binance.source import PARTITION, BinancePartition, BinanceSource
-
-SYMBOLS = ["ETHUSDT", "BTCUSDT"]
-PATIENCE_S = 30.0
-LIMITS = Limits(connect_timeout_s=5.0, silent_after_s=5.0, reconnect_min_s=0.05, reconnect_max_s=0.2, queue_limit=200_000,
-                max_message_bytes=1 << 20)  # fmt: skip
-
-
-@dataclass(frozen=True)
-class LiveSettings:
-    """As section [binance] of the settings."""
-
-    stream_url: str
-    rest_url: str
-    route: str = "market"
-    stream: str = "aggTrade"
-    silence_grace_ms: int = 3_000
-    max_ahead_s: float = 60.0
-    connect_timeout_s: float = 5.0
-    silent_after_s: float = 5.0
-    reconnect_min_s: float = 0.05
-    reconnect_max_s: float = 0.2
-    queue_limit: int = 200_000
-    max_message_bytes: int = 1 << 20
-
-
-def settings(exchange: RunningExchange, **changed: Any) -> LiveSettings:
-    return replace(LiveSettings(exchange.stream_url, exchange.rest_url), **changed)
+from flows.sources.binance.source import PARTITION, BinanceSource
+from flows.sources.captures import CaptureFiles
 
 
 @pytest.fixture(autouse=True)
@@ -59,44 +32,17 @@ def _no_wish_to_stop() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def exchange() -> Iterator[RunningExchange]:
+def shared_exchange() -> Iterator[RunningExchange]:
     with RunningExchange() as running:
         yield running
 
 
-def part(of: LiveSettings, resume: FeedState | None = None) -> BinancePartition:
-    source = BinanceSource(SYMBOLS, of)
-    assert source.list_parts() == [PARTITION]
-    return source.build_part("ticks", PARTITION, resume)
-
-
-def ticks_of(items: list[Any]) -> list[Ticks]:
-    """The frames of trades among the items, with the key and the watermark checked on the way."""
-    for key, chunk in items:
-        assert key == PARTITION
-        assert isinstance(chunk.rows, Ticks)
-        assert chunk.watermark.shape == (len(chunk.rows.instruments),)
-    return [chunk.rows for _, chunk in items if len(chunk.rows)]
-
-
-def collect(partition: BinancePartition, enough: Callable[[list[Ticks]], bool]) -> list[Ticks]:
-    """Poll until there is enough, within the patience of a test."""
-    found: list[Ticks] = []
-    until = time.monotonic() + PATIENCE_S
-    while not enough(found):
-        assert time.monotonic() < until, f"waited {PATIENCE_S:g} s, found {sum(map(len, found))} trades"
-        found += ticks_of(poll_next_batch(partition))
-    return found
-
-
-def rows(found: list[Ticks]) -> int:
-    return sum(map(len, found))
-
-
-def sequences(found: list[Ticks], column: str = "trade_id") -> dict[str, list[int]]:
-    symbols = [each.symbol for each in found[-1].instruments]
-    joined = (np.concatenate([getattr(ticks, name) for ticks in found]).tolist() for name in ("symbol", column))
-    return ids_by_symbol(symbols, *joined)
+@pytest.fixture
+def exchange(shared_exchange: RunningExchange) -> Iterator[RunningExchange]:
+    """The exchange, without faults before and after."""
+    shared_exchange.control("clear")
+    yield shared_exchange
+    shared_exchange.control("clear")
 
 
 def model(market: Market, until_ms: int, column: str) -> dict[str, list[int]]:
@@ -107,27 +53,20 @@ def model(market: Market, until_ms: int, column: str) -> dict[str, list[int]]:
 
 
 def test_all_trades_are_those_of_the_market(exchange: RunningExchange) -> None:
-    partition = part(settings(exchange))
-    try:
-        found = collect(partition, lambda ticks: rows(ticks) >= 1_500)
-    finally:
-        partition.close()
-    newest_ms = max(int(ticks.time.max()) for ticks in found) // 1000
-    pairs = [
-        ("trade_id", "aggregate_id"),
-        ("price", "price"),
-        ("size", "size"),
-        ("first_id", "first_id"),
-        ("last_id", "last_id"),
-    ]
-    first = {symbol: ids[0] for symbol, ids in sequences(found).items()}
+    with LiveFeed(binance(exchange)) as feed:
+        feed.until_rows(1_500)
+    newest_ms = max(int(ticks.time.max()) for ticks in feed.ticks) // 1000
+    first = {symbol: ids[0] for symbol, ids in feed.column().items()}
     assert set(first) == set(SYMBOLS)
-    for ours, theirs in pairs:
+    for ours, theirs in [
+        ("trade_id", "aggregate_id"), ("price", "price"), ("size", "size"), ("first_id", "first_id"), ("last_id", "last_id"),
+    ]:  # fmt: skip
         expected = model(exchange.same_market(), newest_ms + 1_000, theirs)
-        for symbol, values in sequences(found, ours).items():
+        for symbol, values in feed.column(ours).items():
             start = first[symbol] - exchange.first_id
             assert values == expected[symbol][start : start + len(values)], f"{symbol} {ours}"
-    for ticks in found:
+    feed.assert_whole()
+    for ticks in feed.ticks:
         assert not ticks.late.any()
         assert ticks.received is not None
         assert ticks.event_time is not None
@@ -137,138 +76,252 @@ def test_all_trades_are_those_of_the_market(exchange: RunningExchange) -> None:
 
 
 def test_single_trades_from_the_public_route(exchange: RunningExchange) -> None:
-    partition = part(settings(exchange, route="public", stream="trade"))
-    try:
-        found = collect(partition, lambda ticks: rows(ticks) >= 500)
-    finally:
-        partition.close()
-    for ids in sequences(found).values():
+    with LiveFeed(binance(exchange, route="public", stream="trade")) as feed:
+        feed.until_rows(500)
+        feed.until(lambda feed: feed.board.readiness()[0], "ready")
+    for ids in feed.column().values():
         assert ids == list(range(ids[0], ids[0] + len(ids)))
-    assert all(ticks.first_id is None for ticks in found)
+    assert all(ticks.first_id is None and ticks.gap is None for ticks in feed.ticks)
 
 
-def test_reconnects_when_the_exchange_restarts() -> None:
-    (port,) = take_free_ports(1)
-    with RunningExchange(port) as first:
-        partition = part(settings(first))
-        before = collect(partition, lambda ticks: rows(ticks) >= 200)
-    try:
-        with RunningExchange(port, first_id=1_000_000):
-            after = collect(partition, lambda ticks: any(t.trade_id.max() >= 1_000_100 for t in ticks))
-    finally:
-        partition.close()
-    for symbol, ids in sequences(before + after).items():
-        assert ids == sorted(set(ids)), f"{symbol}: in order and once"
-    assert not any(ticks.late.any() for ticks in after), "time without a connection proves no silence"
+def test_what_was_traded_without_a_connection_comes_from_rest(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange)) as feed:
+        feed.until_rows(200)
+        exchange.control("add", fault="refuse", for_s=0.5)
+        exchange.control("add", fault="drop")
+        feed.until(lambda feed: feed.kinds().count("connected") == 2, "a new connection")
+        feed.until(lambda feed: {symbol for _, symbol, _ in feed.told("filled")} == set(SYMBOLS), "both filled")
+        feed.until_rows(200)
+        feed.until(lambda feed: feed.board.readiness()[0], "ready")
+        assert feed.board.status()["counts"]["filled"] > 0
+    feed.assert_whole()
+    assert "refused with status 503" in feed.told("disconnected")[1][2]
+    assert "lost" not in feed.kinds()
 
 
-def test_resumes_after_the_last_trade(exchange: RunningExchange) -> None:
-    partition = part(settings(exchange))
-    before = collect(partition, lambda ticks: rows(ticks) >= 200)
-    state = pickle.loads(pickle.dumps(partition.snapshot()))
-    partition.close()
-    partition = part(settings(exchange), state)
-    try:
-        after = collect(partition, lambda ticks: rows(ticks) >= 200)
-    finally:
-        partition.close()
-    for symbol, ids in sequences(after).items():
-        assert ids[0] > sequences(before)[symbol][-1]
+def test_a_hand_over_needs_no_fill(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange, connection_life_s=0.5, leg_silent_after_s=5.0)) as feed:
+        feed.until(lambda feed: feed.kinds().count("handover") >= 3, "three hand-overs")
+        feed.until_rows(100)
+        counts = feed.board.status()["counts"]
+    feed.assert_whole()
+    assert set(feed.kinds()) == {"connected", "handover"}
+    assert counts["filled"] == 0
+    assert counts["duplicates"] > 0, "both connections were read for a while"
 
 
-def wait_for(client: Client, what: Callable[[list[Drained]], bool]) -> list[Drained]:
-    drained: list[Drained] = []
-    until = time.monotonic() + PATIENCE_S
-    while not what(drained):
-        assert time.monotonic() < until
-        drained.append(client.drain(10))
-    return drained
+def test_a_stream_that_is_silent_is_found_out_and_its_trades_come_by_rest(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange)) as feed:
+        feed.until_rows(200)
+        feed.until(lambda feed: feed.board.readiness()[0], "ready")
+        exchange.control("add", fault="silent", stream="btcusdt@aggTrade")
+        began = time.monotonic()
+        feed.until(lambda feed: feed.state("BTCUSDT") == "silent", "found out")
+        assert time.monotonic() - began < 0.6 + 1.0, "leg_silent_after_s and a second"
+        ready, why = feed.board.readiness()
+        assert not ready
+        assert list(why["legs"]) == ["BTCUSDT"], why
+        assert feed.state("ETHUSDT") == "live"
+        feed.until(lambda feed: feed.kinds().count("handover") >= 1, "a new connection")
+        filled = feed.board.status()["counts"]["filled"]
+        feed.until(lambda feed: feed.board.status()["counts"]["filled"] > filled + 100, "rows from REST")
+        exchange.control("clear")
+        feed.until(lambda feed: [symbol for _, symbol, _ in feed.told("flowing")] == ["BTCUSDT"], "it flows again")
+        feed.until(lambda feed: feed.board.readiness()[0], "ready again")
+    feed.assert_whole()
+    assert [symbol for _, symbol, _ in feed.told("silent")] == ["BTCUSDT"]
 
 
-def messages(drained: list[Drained]) -> list[bytes | None]:
-    return [message for each in drained for message in each.messages]
+def test_a_stream_that_never_spoke_is_found_out(exchange: RunningExchange) -> None:
+    exchange.control("add", fault="silent", stream="btcusdt@aggTrade")
+    with LiveFeed(binance(exchange)) as feed:
+        began = time.monotonic()
+        feed.until(lambda feed: feed.state("BTCUSDT") == "silent" if feed.rows else False, "found out")
+        assert time.monotonic() - began < 2 * 0.6 + 1.0
+        exchange.control("clear")
+        feed.until(lambda feed: feed.board.readiness()[0], "ready")
+    feed.assert_whole()
 
 
-def test_a_full_queue_stops_the_reading_and_loses_nothing(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.WARNING)
-    with RunningExchange(trades_per_s=3_000.0) as exchange:
-        url = f"{exchange.stream_url}/market/ws/btcusdt@aggTrade"
-        client = Client(url, replace(LIMITS, queue_limit=100), ReceiveClock())
-        client.start()
-        try:
-            until = time.monotonic() + PATIENCE_S
-            while "reading pauses at 100 messages" not in caplog.text:
-                assert time.monotonic() < until
-            drained = wait_for(client, lambda found: len(messages(found)) >= 3_000)
-        finally:
-            client.close()
-    ids = [int(m.split(b'"a":')[1].split(b",")[0]) for m in messages(drained) if m is not None]
-    assert ids == list(range(ids[0], ids[0] + len(ids)))
-    assert messages(drained).count(None) > 1, "each pause is marked"
-    assert max(len(each.messages) for each in drained) <= 10
-    received = [at for each in drained for at in each.received_us]
-    assert received == sorted(received)
+def test_a_connection_that_is_dead_is_found_out(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange, silent_after_s=1.0)) as feed:
+        feed.until_rows(200)
+        exchange.control("add", fault="half_open", for_s=10)
+        began = time.monotonic()
+        feed.until(lambda feed: not feed.board.readiness()[0], "found out")
+        assert time.monotonic() - began < 0.6 + 1.0
+        exchange.control("clear")
+        feed.until(lambda feed: feed.board.readiness()[0], "ready again")
+        feed.until_rows(100)
+    feed.assert_whole()
 
 
-def test_a_connection_that_stays_silent_is_given_up(
-    exchange: RunningExchange, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    # On this route the exchange takes the subscription and says nothing.
-    client = Client(
-        f"{exchange.stream_url}/public/ws/btcusdt@aggTrade", replace(LIMITS, silent_after_s=0.1), ReceiveClock()
-    )
-    client.start()
-    try:
-        wait_for(client, lambda _: caplog.text.count("connected, but no data at all") >= 3)
-        assert client.drain(10).now_us is None, "silence without a single message proves nothing"
-    finally:
-        client.close()
+def test_a_full_queue_stops_the_reading_and_loses_nothing() -> None:
+    with RunningExchange(trades_per_s=3_000.0) as exchange, LiveFeed(binance(exchange, queue_limit=100)) as feed:
+        deadline = time.monotonic() + PATIENCE_S
+        while feed.partition.queued < 100:
+            assert time.monotonic() < deadline, "the queue did not fill"
+            time.sleep(0.01)
+        full = feed.partition.queued
+        exchange_after = exchange.true_trades("ETHUSDT")[-1]["a"] + 1_000
+        while exchange.true_trades("ETHUSDT", exchange_after) == []:
+            assert time.monotonic() < deadline, "the exchange did not go on"
+            assert feed.partition.queued == full, "nothing is read meanwhile"
+        feed.until(lambda feed: feed.kinds().count("queue_free") >= 1, "reading goes on")
+        feed.until_rows(5_000)
+    feed.assert_whole()
+    assert feed.kinds().index("queue_full") < feed.kinds().index("queue_free")
 
 
-def test_a_refused_stream_is_an_error(exchange: RunningExchange) -> None:
-    client = Client(f"{exchange.stream_url}/stream?streams=btcusdt@aggTrade", LIMITS, ReceiveClock())
-    client.start()
-    with pytest.raises(FeedError, match="refuses this stream with status 404"):
-        wait_for(client, lambda _: False)
+def test_429_is_obeyed(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange)) as feed:
+        feed.until_rows(200)
+        exchange.control("add", fault="rest", status=429, retry_after=2, for_s=1.5)
+        exchange.control("add", fault="drop")
+        feed.until(lambda feed: "rest_refused" in feed.kinds(), "refused")
+        assert "BTCUSDT" in feed.board.readiness()[1]["legs"], "rows wait and cannot be had"
+        feed.until(lambda feed: "rest_back" in feed.kinds(), "back")
+        feed.until(lambda feed: feed.board.readiness()[0], "ready again")
+    feed.assert_whole()
+    (refused, _, why), (back, _, _) = feed.told("rest_refused")[0], feed.told("rest_back")[0]
+    assert "429: this address asks too often; next try in 2 s" in why
+    assert 2_000_000 <= back - refused < 3_000_000
+    assert len(feed.told("rest_refused")) == 1, "it was not asked in between"
 
 
-def test_a_message_that_is_too_large_does_not_end_the_client(
-    exchange: RunningExchange, caplog: pytest.LogCaptureFixture
-) -> None:
-    caplog.set_level(logging.WARNING)
-    client = Client(
-        f"{exchange.stream_url}/market/ws/btcusdt@aggTrade", replace(LIMITS, max_message_bytes=64), ReceiveClock()
-    )
-    client.start()
-    try:
-        wait_for(client, lambda _: caplog.text.count("connection lost") >= 2)
-    finally:
-        client.close()
+def test_several_connections(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange, streams_per_connection=1)) as feed:
+        feed.until_rows(200)
+        assert len(feed.board.status()["connections"]) == 2
+        exchange.control("add", fault="drop", stream="ethusdt@aggTrade")
+        feed.until(lambda feed: feed.kinds().count("connected") == 3, "connected again")
+        feed.until_rows(200)
+        feed.until(lambda feed: feed.board.readiness()[0], "ready")
+    feed.assert_whole()
+    assert ["group 1 of 2" in detail for _, _, detail in feed.told("disconnected")] == [True]
+
+
+def test_a_clock_that_is_off_is_told(exchange: RunningExchange) -> None:
+    exchange.control("add", fault="clock", offset_ms=-5_000)
+    with LiveFeed(binance(exchange)) as feed:
+        feed.until(lambda feed: "clock_off" in feed.kinds(), "told")
+        assert "clock of this machine is 5.0" in feed.told("clock_off")[0][2]
+        assert "s ahead of the exchange's" in feed.told("clock_off")[0][2]
+
+
+def test_goes_on_after_the_last_trade(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange)) as before:
+        before.until_rows(200)
+        state = pickle.loads(pickle.dumps(before.partition.snapshot()))
+    with LiveFeed(binance(exchange), state) as after:
+        after.until_rows(200)
+        after.until(lambda feed: feed.board.readiness()[0], "ready")
+    after.ticks = before.ticks + after.ticks
+    after.assert_whole()
+    numbers = [number for feed in (before, after) for events in feed.events for number in events.number.tolist()]
+    assert numbers == sorted(set(numbers)), "events are numbered on"
+
+
+def test_a_state_of_another_shape_is_refused(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange)) as feed:
+        state = feed.partition.snapshot()
+    with pytest.raises(
+        FeedError, match=r"does not fit: binance\.stream was aggTrade, is trade: .*empty recovery folder"
+    ):
+        LiveFeed(binance(exchange, route="public", stream="trade"), state)
+    other = BinanceSource(SYMBOLS, binance(exchange), shape={"models.ols": "900"})
+    with pytest.raises(FeedError, match=r"models\.ols was absent, is 900"):
+        other.build_part("ticks", PARTITION, state)
+    with pytest.raises(FeedError, match="written by another version"):
+        LiveFeed(binance(exchange), state.feed)  # type: ignore[arg-type]
 
 
 def test_settings_that_bring_nothing_are_refused(exchange: RunningExchange) -> None:
     with pytest.raises(FeedError, match=r"binance\.route"):
-        BinanceSource(SYMBOLS, settings(exchange, route="public"))
+        BinanceSource(SYMBOLS, binance(exchange, route="public"))
     with pytest.raises(FeedError, match="does not list"):
-        BinanceSource(["DOGEUSDT"], settings(exchange)).build_part("ticks", PARTITION, None)
+        LiveFeed(binance(exchange), symbols=("DOGEUSDT",))
+    settings = replace(binance(exchange, speed=2.0), stream_url="wss://fstream.binance.com")
+    with pytest.raises(FeedError, match=r"binance\.speed must be 1 with the real exchange, was 2"):
+        BinanceSource(SYMBOLS, settings)
+
+
+def test_a_faster_exchange() -> None:
+    with (
+        RunningExchange(speed=20.0) as exchange,
+        LiveFeed(binance(exchange, speed=20.0, leg_silent_after_s=3.0)) as feed,
+    ):
+        feed.until_rows(20_000)
+        feed.until(lambda feed: feed.board.readiness()[0], "ready")
+        assert abs(feed.board.status()["lead_ms"]) < 2_000
+    feed.assert_whole()
+    last = feed.ticks[-1]
+    assert last.received is not None
+    assert int(last.received[-1]) - int(last.time[-1]) < 5_000_000
 
 
 def test_a_wish_to_stop_ends_the_dataflow_with_all_that_was_read(exchange: RunningExchange) -> None:
     found: list[Any] = []
     flow = Dataflow("live")
-    stream = op.input("ticks", flow, BinanceSource(SYMBOLS, settings(exchange)))
+    stream = op.input("ticks", flow, BinanceSource(SYMBOLS, binance(exchange)))
+    asked: list[float] = []
 
     def stop_when_enough(_step: str, _item: Any) -> None:
-        if sum(len(chunk.rows) for _, chunk in found) >= 300:
+        if sum(len(chunk.rows) for _, chunk in found if isinstance(chunk.rows, Ticks)) >= 300 and not asked:
+            exchange.control("add", fault="rest", status="timeout")
+            exchange.control("add", fault="drop")
+            asked.append(time.monotonic())
             stop.request()
 
     stream = op.inspect("stop", stream, stop_when_enough)
     op.output("found", stream, TestingSink(found))
     run_main(flow)
-    ticks = ticks_of(found)
-    assert rows(ticks) >= 300
-    for ids in sequences(ticks).values():
+    assert time.monotonic() - asked[0] < 2.0, "also while REST hangs"
+    ticks = [chunk for _, chunk in found if isinstance(chunk.rows, Ticks)]
+    for ids in sequences([chunk.rows for chunk in ticks]).values():
         assert ids == list(range(ids[0], ids[0] + len(ids)))
-    watermarks = np.array([chunk.watermark for _, chunk in found])
+    watermarks = np.array([chunk.watermark for chunk in ticks])
     assert np.all(np.diff(watermarks, axis=0) >= 0), "a watermark never goes back"
+
+
+def sequences(found: list[Ticks]) -> dict[str, list[int]]:
+    symbols = [each.symbol for each in found[-1].instruments]
+    joined = (np.concatenate([getattr(ticks, name) for ticks in found]).tolist() for name in ("symbol", "trade_id"))
+    return ids_by_symbol(symbols, *joined)
+
+
+def test_a_captured_run_with_faults_replays_to_the_same_rows_and_events(
+    exchange: RunningExchange, tmp_path: Path
+) -> None:
+    kept = CaptureSettings(str(tmp_path), 1)
+    settings = binance(exchange, connection_life_s=3.0)
+    with LiveFeed(settings, capture=kept) as live:
+        live.until_rows(200)
+        for fault in ("malformed", "reorder", "duplicate"):
+            exchange.control("add", fault=fault)
+        exchange.control("add", fault="drop")
+        live.until_rows(300)
+        exchange.control("add", fault="silent", stream="btcusdt@aggTrade", for_s=1.5)
+        exchange.control("add", fault="lose", symbol="ETHUSDT", count=5)
+        live.until(lambda feed: {"lost", "silent", "flowing", "filled"} <= set(feed.kinds()), "all kinds of events")
+        live.until_rows(300)
+        marked = [chunk.rows for chunk in live.items]
+        state = pickle.loads(pickle.dumps(live.partition.snapshot()))
+        live.until_rows(100)  # after the snapshot: forgotten by a kill
+    with LiveFeed(settings, state, kept) as resumed:
+        resumed.until_rows(300)
+    replayed = CaptureFiles([Path(path) for path in sorted(tmp_path.iterdir())], 1, 1, 1.0, 100_000)
+    chunks = []
+    while (read := replayed.read()) is not None:
+        chunks += read
+    for kind in (Ticks, FeedEvents, Rejects):
+        ours = [
+            rows for rows in [*marked, *(chunk.rows for chunk in resumed.items)] if isinstance(rows, kind) and len(rows)
+        ]
+        theirs = [chunk.rows for chunk in chunks if isinstance(chunk.rows, kind) and len(chunk.rows)]
+        assert len(ours) > 0, kind
+        for name in kind.__dataclass_fields__:
+            values = [getattr(frame, name) for frame in ours]
+            if isinstance(values[0], np.ndarray):
+                again = np.concatenate([getattr(frame, name) for frame in theirs])
+                assert np.array_equal(np.concatenate(values), again), f"{kind.__name__}.{name}"

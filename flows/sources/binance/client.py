@@ -344,16 +344,18 @@ class Client:
             if len(link.missing) < before:
                 link.changed.set()
         if self._queue.full and self._pausing is None:
-            self._pausing = self._loop.create_task(self._wait_for_room())
+            self._pause()
 
-    async def _wait_for_room(self) -> None:
+    def _pause(self) -> None:
         limit = self._limits.queue_limit
-        _log.warning("the flow is slower than the feed: reading pauses at %d messages", limit)
-        self._queue.tell(
-            "queue_full", f"the flow is slower than the feed: reading pauses at {limit:,} messages", len(self._queue)
-        )
         self._each_transport(lambda transport: transport.pause_reading())
         self._queue.unread()
+        _log.warning("the flow is slower than the feed: reading pauses at %d messages", limit)
+        detail = f"the flow is slower than the feed: reading pauses at {limit:,} messages"
+        self._queue.tell("queue_full", detail, len(self._queue))
+        self._pausing = self._loop.create_task(self._read_on_with_room())
+
+    async def _read_on_with_room(self) -> None:
         began_s = pong_s = self._loop.time()
         while not self._queue.roomy:
             await asyncio.sleep(_ROOM_PAUSE_S)
@@ -364,8 +366,8 @@ class Client:
         for link in self._links:
             link.heard_s = now_s
         self._pausing = None
-        self._each_transport(lambda transport: transport.resume_reading())
         self._queue.tell("queue_free", f"reading goes on after {now_s - began_s:.1f} s", len(self._queue))
+        self._each_transport(lambda transport: transport.resume_reading())
 
     def _each_transport(self, do: Callable[[asyncio.Transport], None]) -> None:
         for link in self._links:

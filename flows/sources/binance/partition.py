@@ -121,6 +121,11 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         """At once while behind, else after a pause that costs little and delays little."""
         return None if self._behind else datetime.now(UTC) + POLL
 
+    @property
+    def queued(self) -> int:
+        """Messages that were read and wait."""
+        return self._client.queued
+
     def snapshot(self) -> LiveState:
         """The state after the chunks handed out so far."""
         recorder = self._parts.recorder

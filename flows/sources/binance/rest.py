@@ -71,7 +71,7 @@ class Rest:
         self._asker, self._clock = Asker(base_url, timeout_s), clock
         self._budget, self._back_off = Budget(weight_limit), BackOff()
         self._host = urllib.parse.urlsplit(base_url).netloc
-        self._clock_limit, self._speed, self._lead = clock_limit_us, speed, lead_us
+        self._clock_limit, self._speed, self._lead, self._phase = clock_limit_us, speed, lead_us, lead_us
         self._clock_off = False
         self._time_due_s = self._now_s() + TIME_EVERY_S
         self._changed = threading.Condition()
@@ -122,7 +122,8 @@ class Rest:
             self._thread.join(_STOP_TIMEOUT_S)
 
     def _now_s(self) -> float:
-        return (self._clock() - self._lead) / 1e6
+        """The clock of minutes and pauses: the exchange's as it was at the start, as one that is set meanwhile bends no budget."""
+        return (self._clock() - self._phase) / 1e6
 
     def _run(self) -> None:
         while (ask := self._next()) is not None:
