@@ -52,7 +52,7 @@ def read_events(query: Query, dataset: str, gaps_only: bool, limit: int) -> tupl
     table = sql.Identifier(table_name(FEED_EVENTS.name, dataset))
     kinds = _KINDS if gaps_only else sql.SQL("")
     rows = query(_EVENTS.format(table=table, kinds=kinds, limit=sql.Literal(-limit)), ())
-    events = [FeedEvent(r[0], r[1] or 0, r[2] or "", r[3] or "", r[4] or "", *r[5:]) for r in rows]
+    events = [FeedEvent(r[0], r[1] or 0, r[2] or "", r[3] or "", r[4] or "", *map(_known, r[5:])) for r in rows]
     return tuple(sorted(events, key=lambda event: (event.time_us, event.number), reverse=True))
 
 
@@ -65,7 +65,7 @@ def _leg(
     last_id: int | None, held: int | None, filled: int | None, missing: int | None, lead: int | None,
 ) -> LegStatus:  # fmt: skip
     return LegStatus(
-        symbol, state or "", since, detail or "", asked, last_trade, last_id, held or 0, filled or 0, missing or 0, lead or 0
+        symbol, state or "", since, detail or "", asked, last_trade, _known(last_id), held or 0, filled or 0, missing or 0, lead or 0
     )  # fmt: skip
 
 
@@ -73,6 +73,11 @@ def _stage(
     stage: str, asked: int, p50: float | None, p95: float | None, p99: float | None, most: float | None, count: int | None
 ) -> StageLatency:  # fmt: skip
     return StageLatency(stage, asked, _float(p50), _float(p95), _float(p99), _float(most), count or 0)
+
+
+def _known(value: int | None) -> int | None:
+    """Ids and counts are never negative: -1 stands for none."""
+    return None if value is None or value < 0 else value
 
 
 def _float(value: float | None) -> float:

@@ -62,6 +62,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(command=_replay)
 
+    status = commands.add_parser("status", help="how the running flow stands; exit code 0 if data flows on every leg")
+    status.add_argument("--config", metavar="FILE", help="settings file")
+    status.add_argument("--json", action="store_true", help="print what the flow says as it is")
+    status.set_defaults(command=_status)
+
     commands.add_parser("simulate", help="run the simulated exchange alone; options: pairs simulate --help")
     return parser
 
@@ -115,6 +120,23 @@ def _replay(options: argparse.Namespace) -> int:
 
     send(options.paths, settings, options.out, options.dataset)
     return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from flows.settings import load
+    from flows.status import fetch, show
+
+    health = load(options.config).health
+    status = fetch(health.host, health.port)
+    if options.json:
+        import json
+
+        _say(json.dumps(status, indent=2, ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        show(status, Console(width=None if sys.stdout.isatty() else 160))
+    return 0 if status["ready"] is True else 1
 
 
 def _say(line: str) -> None:
