@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from flows.domain.frames import BUY, NO_SIDE, SELL, Bars, PairStats, Rejects, Ticks
+from flows.domain.frames import BUY, NO_SIDE, SELL, Bars, FeedEvents, FeedLatency, FeedStatus, PairStats, Rejects, Ticks
 from flows.domain.instrument import Instrument
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
@@ -87,6 +87,51 @@ def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> Pair
         complete=np.full(rows, complete),
         gap=((i + 1) % 4).astype(np.int8),
         **floats,
+    )
+
+
+def some_events() -> FeedEvents:
+    """Events with and without a leg, ids and counts."""
+    return FeedEvents(
+        time=START + np.array([0, 0, S]),
+        number=np.array([1, 2, 3]),
+        kind=np.array(["connected", "gap", "lost"], object),
+        symbol=np.array(["", "BTCUSDT", "ETHUSDT"], object),
+        detail=np.array(["", "ids 7 to 9 are missing", "the exchange's history is over: \ud83d"], object),
+        from_id=np.array([UNKNOWN, 7, 100]),
+        to_id=np.array([UNKNOWN, 9, 100]),
+        count=np.array([UNKNOWN, 3, 1]),
+    )
+
+
+def some_status() -> FeedStatus:
+    """Two legs; the second has never had a trade."""
+    return FeedStatus(
+        time=np.full(2, START),
+        symbol=np.array(["BTCUSDT", "ETHUSDT"], object),
+        state=np.array(["live", "waiting"], object),
+        since=np.array([START - S, START]),
+        detail=np.array(["", "no trade yet"], object),
+        last_trade_time=np.array([START - 7, UNKNOWN]),
+        received=np.array([START - 2, UNKNOWN]),
+        last_id=np.array([12, UNKNOWN]),
+        held=np.array([0, 3]),
+        filled=np.array([5, 0]),
+        missing=np.array([1, 0]),
+        lead_ms=np.array([-4, -4]),
+    )
+
+
+def some_latency() -> FeedLatency:
+    """A stage that was measured and one that was not."""
+    return FeedLatency(
+        time=np.full(2, START),
+        stage=np.array(["received_chunk", "bar_row"], object),
+        p50_ms=np.array([1.5, np.nan]),
+        p95_ms=np.array([2.5, np.nan]),
+        p99_ms=np.array([3.5, np.nan]),
+        max_ms=np.array([9.0, np.nan]),
+        count=np.array([1_000, 0]),
     )
 
 

@@ -152,7 +152,7 @@ def data_frame(rows: TableRows) -> pd.DataFrame:
     for name, kind in rows.table.columns:
         column = rows.columns[name]
         if isinstance(column, Labels):
-            columns[name] = pd.Categorical.from_codes(column.codes, pd.Index(column.names))
+            columns[name] = pd.Categorical.from_codes(column.codes, pd.Index(column.names, dtype="str"))
         elif kind is ColumnType.TIMESTAMP:
             columns[name] = column.astype(np.int64, copy=False).view("datetime64[us]")
         else:

@@ -13,7 +13,7 @@ from questdb import QuestDBError, Sender
 
 from flows.domain.interval import Interval
 from flows.errors import StorageError
-from flows.storage.schema import DATASETS, dataset_problem, dataset_tables
+from flows.storage.schema import DATASETS, ColumnType, Table, dataset_problem, dataset_tables, table_name
 
 READER = "pairs_reader"
 """The read-only PGwire user of a managed server."""
@@ -157,18 +157,40 @@ def wait_ready(address: Address, timeout_s: float) -> None:
 def create_tables(address: Address, dataset: str = "", intervals: tuple[Interval, ...] = tuple(Interval)) -> None:
     """Create what is missing of a dataset's tables, and the table of datasets. The main dataset's name is ''.
 
+    A table of an earlier version gets the columns that it lacks; they are null (a BOOLEAN is false) in the rows that it has.
+
     Raises:
-        StorageError: the name cannot name a dataset, or the server refuses.
+        StorageError: the name cannot name a dataset, the server refuses, or a column is there with another type.
     """
     if problem := dataset_problem(dataset):
         raise StorageError(problem)
-    statements = [DATASETS.create_statement(), *(t.create_statement(dataset) for t in dataset_tables(intervals))]
+    tables = [(DATASETS, ""), *((table, dataset) for table in dataset_tables(intervals))]
     with connect(address) as connection:
-        for statement in statements:
-            try:
-                connection.execute(statement)
-            except psycopg.Error as error:
-                raise StorageError(f"QuestDB refused {statement.partition(' (')[0]!r}: {error}") from error
+        for table, prefix in tables:
+            _execute(connection, table.create_statement(prefix))
+            for name, kind in _missing_columns(connection, table, table_name(table.name, prefix)):
+                _execute(connection, f"ALTER TABLE {table_name(table.name, prefix)} ADD COLUMN IF NOT EXISTS {name} {kind.value}")
+
+
+def _execute(connection: psycopg.Connection[Any], statement: str) -> None:
+    try:
+        connection.execute(statement)
+    except psycopg.Error as error:
+        raise StorageError(f"QuestDB refused {statement.partition(' (')[0]!r}: {error}") from error
+
+
+def _missing_columns(connection: psycopg.Connection[Any], table: Table, stored: str) -> list[tuple[str, ColumnType]]:
+    """Columns that the stored table lacks.
+
+    Raises:
+        StorageError: it has one of another type.
+    """
+    found = dict(connection.execute(f"SELECT \"column\", type FROM table_columns('{stored}')").fetchall())  # noqa: S608
+    for name, kind in table.columns:
+        if name in found and found[name] != kind.value:
+            wanted = f"expected {kind.value}, found {found[name]}: drop the table, or use another database"
+            raise StorageError(f"QuestDB table {stored}, column {name}: {wanted}")
+    return [(name, kind) for name, kind in table.columns if name not in found]
 
 
 def sender(address: Address) -> Sender:

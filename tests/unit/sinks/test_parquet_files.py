@@ -11,7 +11,7 @@ import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, run_main
-from stored_frames import START, some_bars, some_rejects, some_stats, some_ticks
+from stored_frames import START, some_bars, some_events, some_latency, some_rejects, some_stats, some_status, some_ticks
 
 from flows.domain.interval import Interval
 from flows.errors import StorageError
@@ -40,6 +40,9 @@ ITEMS: list[tuple[str, Storable]] = [
     ("pair_stats", some_stats(4, "ols")),
     ("pair_stats", some_stats(5, "slow")),
     ("rejects", some_rejects()),
+    ("feed_events", some_events()),
+    ("feed_status", some_status()),
+    ("feed_latency", some_latency()),
     ("bars", some_bars(2, Interval.M5, complete=False)),
 ]
 
@@ -69,6 +72,11 @@ def test_files_have_the_columns_of_the_tables_and_the_interval(tmp_path: Path) -
     assert stats["open_time"].dtype == pl.Datetime("us", "UTC")
     rejects = pl.read_parquet(out / "rejects.parquet")
     assert rejects["line"].to_list() == [7, 1, 8]
+    assert bars["gap"].tolist() == [False, True, False, False] * 2 + [False, True]
+    assert stats["gap"].to_list()[:4] == ["y", "x", "both", None]
+    events = pl.read_parquet(out / "feed_events.parquet")
+    assert events["symbol"].to_list() == [None, "BTCUSDT", "ETHUSDT"]
+    assert events["count"].to_list() == [None, 3, 1]
 
 
 def test_trades_on_request(tmp_path: Path) -> None:

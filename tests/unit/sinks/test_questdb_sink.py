@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stored_frames import START, some_bars, some_rejects, some_stats, some_ticks
+from stored_frames import START, some_bars, some_events, some_latency, some_rejects, some_stats, some_status, some_ticks
 
-from flows.domain.frames import Rejects
+from flows.domain.frames import FeedEvents, FeedLatency, FeedStatus, Rejects
 from flows.domain.interval import Interval
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
@@ -80,6 +80,19 @@ def _rejects(rows: int) -> Rejects:
     return replace(some_rejects().take(np.arange(rows) % 3), line=np.arange(rows))
 
 
+def _events(rows: int, symbol: str | None = None) -> FeedEvents:
+    made = replace(some_events().take(np.arange(rows) % 3), number=np.arange(rows))
+    return made if symbol is None else replace(made, symbol=np.full(rows, symbol, object))
+
+
+def _status(rows: int) -> FeedStatus:
+    return replace(some_status().take(np.arange(rows) % 2), time=START + np.arange(rows))
+
+
+def _latency(rows: int) -> FeedLatency:
+    return replace(some_latency().take(np.arange(rows) % 2), time=START + np.arange(rows))
+
+
 @pytest.mark.parametrize("rows", [30, 2 * ROW_BY_ROW], ids=["row by row", "as data frame"])
 @pytest.mark.parametrize(
     ("group", "frames"),
@@ -90,6 +103,10 @@ def _rejects(rows: int) -> Rejects:
         ("bars", [partial(some_bars, interval=Interval.M5, complete=False)]),
         ("pair_stats", [partial(some_stats, model="ols"), partial(some_stats, model="slow")]),
         ("rejects", [_rejects]),
+        ("feed_events", [_events]),
+        ("feed_events", [partial(_events, symbol="")]),
+        ("feed_status", [_status]),
+        ("feed_latency", [_latency]),
     ],
 )
 def test_every_value_comes_back(

@@ -4,14 +4,27 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from stored_frames import COINS, START, S, some_bars, some_rejects, some_stats, some_ticks
+from stored_frames import (
+    COINS,
+    START,
+    S,
+    some_bars,
+    some_events,
+    some_latency,
+    some_rejects,
+    some_stats,
+    some_status,
+    some_ticks,
+)
 
 from flows.domain.frames import Bars, PairStats, Ticks
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
 from flows.sinks.columns import Labels, concatenated, newest_per_key
-from flows.sinks.tables import GROUPS, Storable, table_of, table_rows
+from flows.sinks.tables import GROUPS, Storable, group_of, table_of, table_rows
 from flows.storage.schema import REJECTS, TRADES
+
+FRAMES = [some_ticks(), some_bars(), some_stats(), some_rejects(), some_events(), some_status(), some_latency()]
 
 
 def _texts(column: object) -> list[str | None]:
@@ -19,12 +32,16 @@ def _texts(column: object) -> list[str | None]:
     return column.texts()
 
 
-@pytest.mark.parametrize("frame", [some_ticks(), some_bars(), some_stats(), some_rejects()])
+@pytest.mark.parametrize("frame", FRAMES)
 def test_every_column_of_the_table_is_there_in_its_order(frame: Storable) -> None:
     rows = table_rows(frame)
     assert rows.table == table_of(frame)
     assert list(rows.columns) == [name for name, _ in rows.table.columns]
     assert {len(column) for column in rows.columns.values()} == {len(frame)} == {len(rows)}
+
+
+def test_every_group_has_its_frame() -> None:
+    assert sorted(map(group_of, FRAMES)) == list(GROUPS)
 
 
 def test_groups_are_in_the_order_in_which_the_engine_numbers_partitions() -> None:
@@ -70,6 +87,28 @@ def test_statistics_say_which_leg_is_stale() -> None:
     columns = table_rows(some_stats()).columns
     assert _texts(columns["stale"]) == [None, "y", "x", "both", None]
     assert _texts(columns["pair"]) == ["ETHUSDT/BTCUSDT"] * 5
+
+
+def test_bars_and_statistics_say_what_lacks_trades() -> None:
+    assert table_rows(some_bars()).columns["gap"].tolist() == [False, True, False, False]  # type: ignore[union-attr]
+    assert _texts(table_rows(some_stats()).columns["gap"]) == ["y", "x", "both", None, "y"]
+
+
+def test_events_without_a_leg_or_ids_have_null_there() -> None:
+    columns = table_rows(some_events()).columns
+    assert _texts(columns["symbol"]) == [None, "BTCUSDT", "ETHUSDT"]
+    assert _texts(columns["kind"]) == ["connected", "gap", "lost"]
+    assert columns["detail"].tolist() == ["", "ids 7 to 9 are missing", "the exchange's history is over: ?"]  # type: ignore[union-attr]
+    assert columns["count"].tolist() == [UNKNOWN, 3, 1]  # type: ignore[union-attr]
+    none = table_rows(some_events().take(slice(1))).columns["symbol"]
+    assert _texts(none) == [None]
+
+
+def test_status_and_latency_keep_what_is_not_known() -> None:
+    status, latency = table_rows(some_status()).columns, table_rows(some_latency()).columns
+    assert _texts(status["state"]) == ["live", "waiting"]
+    assert status["received_at"].tolist() == [START - 2, UNKNOWN]  # type: ignore[union-attr]
+    assert np.isnan(latency["p99_ms"]).tolist() == [False, True]  # type: ignore[arg-type]
 
 
 def test_rejected_text_is_made_storable() -> None:

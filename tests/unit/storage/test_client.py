@@ -1,15 +1,18 @@
 """The client: which server it means, tables, rows in and out, and the user that may only read."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import psycopg
 import pytest
+from stored_frames import some_bars, some_events, some_stats
 
 from flows.domain.interval import Interval
 from flows.errors import StorageError
+from flows.sinks.questdb import QuestDBSink
 from flows.storage.client import Address, address_of, connect, create_tables, reader_of, sender, wait_ready
-from flows.storage.schema import TRADES, dataset_tables, table_name
+from flows.storage.schema import BAR_COLUMNS, TRADES, bars_table, dataset_tables, pair_stats_table, table_name
 from flows.storage.server import ManagedServer
 
 pytestmark = pytest.mark.questdb
@@ -58,6 +61,48 @@ def test_creating_tables_twice_gives_each_once(questdb: ManagedServer) -> None:
         stored = [name for (name,) in connection.execute("SELECT table_name FROM tables()").fetchall()]
     assert sorted(name for name in stored if name.startswith("twice_")) == sorted(wanted)
     assert stored.count("datasets") == 1
+
+
+def _rows(server: ManagedServer, table: str) -> list[tuple[object, ...]]:
+    with connect(server.read_address) as connection:
+        return connection.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - our own names
+
+
+def test_a_database_of_an_earlier_version_gets_the_columns_it_lacks(questdb: ManagedServer) -> None:
+    """Tables without `gap`, with a row each: rows of before stay, rows of now are stored with every column, by the sink itself."""
+    bars, stats = bars_table(Interval.S1), pair_stats_table(Interval.S1)
+    with connect(questdb.address) as connection:
+        for table in (bars, stats):
+            before = replace(table, columns=tuple(column for column in table.columns if column[0] != "gap"))
+            connection.execute(before.create_statement("old"))
+            connection.execute(f"INSERT INTO old_{table.name} (open_time) VALUES ('2024-07-01T00:00:00Z')")  # noqa: S608
+    create_tables(questdb.address, "old", (Interval.S1,))
+    sink = QuestDBSink(questdb.address, "old")
+    for group, frame in (("bars", some_bars(4)), ("pair_stats", some_stats(4)), ("feed_events", some_events())):
+        part = sink.build_part("test", group, None)
+        part.write_batch([frame])
+        part.snapshot()
+        part.close()
+    with connect(questdb.address) as connection:
+        for table in ("bars_1s", "pair_stats_1s", "feed_events"):
+            connection.execute(f"SELECT wait_wal_table('old_{table}')")
+    names = [name for name, _ in BAR_COLUMNS]
+    assert sorted(row[names.index("gap")] for row in _rows(questdb, "old_bars_1s")) == [False] * 4 + [True]
+    assert [row[-1] for row in _rows(questdb, "old_pair_stats_1s")] == [None, "y", "x", "both", None]
+    assert len(_rows(questdb, "old_feed_events")) == len(some_events())
+
+
+def test_a_column_of_another_type_is_named(questdb: ManagedServer) -> None:
+    with connect(questdb.address) as connection:
+        connection.execute("CREATE TABLE odd_feed_events (timestamp TIMESTAMP, count DOUBLE) TIMESTAMP(timestamp)")
+    with pytest.raises(StorageError, match="table odd_feed_events, column count: expected LONG, found DOUBLE"):
+        create_tables(questdb.address, "odd", (Interval.S1,))
+
+
+def test_the_reader_reads_the_tables_of_the_feed(questdb: ManagedServer) -> None:
+    create_tables(questdb.address, "feed", (Interval.S1,))
+    for table in ("feed_events", "feed_status", "feed_latency"):
+        assert _rows(questdb, f"feed_{table}") == []
 
 
 def test_a_dataset_name_that_is_no_part_of_a_table_name_is_refused(questdb: ManagedServer) -> None:
