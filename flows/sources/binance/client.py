@@ -171,9 +171,13 @@ class Client:
 
     async def _stay_connected(self) -> None:
         self._renewals = [asyncio.Event() for _ in self._groups]
-        async with asyncio.TaskGroup() as tasks:
-            for part in range(len(self._groups)):
-                tasks.create_task(self._keep(part, tasks))
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for part in range(len(self._groups)):
+                    tasks.create_task(self._keep(part, tasks))
+        finally:
+            if self._pausing is not None:
+                self._pausing.cancel()
 
     async def _keep(self, part: int, tasks: asyncio.TaskGroup) -> None:
         """Keep one group connected."""

@@ -1,0 +1,67 @@
+"""Histograms against numpy's exact quantiles."""
+
+import math
+
+import numpy as np
+import pytest
+
+from flows.domain.frames import LATENCY_STAGES
+from flows.latency import Histogram, Latency
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_quantiles_are_within_five_percent(seed: int, sign: float) -> None:
+    draw = np.random.default_rng(seed)
+    values = sign * np.exp(draw.normal(8, 2.5, 20_000))
+    histogram = Histogram()
+    for part in np.array_split(values, 7):
+        histogram.add(part)
+    assert histogram.count == len(values)
+    assert histogram.largest_us == values.max()
+    for share in (0.01, 0.5, 0.95, 0.99, 1.0):
+        exact = float(np.quantile(values, share, method="inverted_cdf"))
+        assert histogram.quantile_us(share) == pytest.approx(exact, rel=0.05), share
+
+
+def test_both_signs_and_zero_keep_their_order() -> None:
+    histogram = Histogram()
+    histogram.add(np.array([-1_000.0] * 10 + [0.0, 0.4] * 40 + [1_000.0] * 10))
+    assert histogram.quantile_us(0.05) == pytest.approx(-1_000, rel=0.05)
+    assert histogram.quantile_us(0.5) == 0.0
+    assert histogram.quantile_us(0.99) == pytest.approx(1_000, rel=0.05)
+
+
+def test_of_nothing_nothing_is_known() -> None:
+    histogram = Histogram()
+    histogram.add(np.zeros(0))
+    assert histogram.count == 0
+    assert math.isnan(histogram.quantile_us(0.5))
+    assert math.isnan(histogram.largest_us)
+
+
+def test_what_is_out_of_range_stays_bounded() -> None:
+    histogram = Histogram()
+    histogram.add(np.array([1e30, -1e30]))
+    assert histogram.count == 2
+    assert histogram.largest_us == 1e30
+
+
+def test_stages_and_their_clock() -> None:
+    now = [100.0]
+    latency = Latency(lambda: now[0])
+    assert latency.bars_arrive() == 100.0, "before any chunk: counted nowhere"
+    latency.hands_out()
+    now[0] = 100.010
+    arrived = latency.bars_arrive()
+    now[0] = 100.050
+    latency.bars_stored(arrived)
+    latency.add("received_chunk", np.array([1_000, 3_000]))
+    frame = latency.take(77)
+    assert frame.stage.tolist() == list(LATENCY_STAGES)
+    assert frame.time.tolist() == [77] * 5
+    assert frame.count.tolist() == [0, 0, 2, 1, 1]
+    assert frame.max_ms[2:] == pytest.approx([3.0, 10.0, 40.0])
+    assert frame.p50_ms[2:] == pytest.approx([1.0, 10.0, 40.0], rel=0.05)
+    assert np.isnan(frame.p50_ms[:2]).all()
+    assert latency.take(78).count.tolist() == [0] * 5, "taken once"
