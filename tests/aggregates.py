@@ -33,7 +33,7 @@ class Aggregate:
     def row(self) -> dict[str, Any]:
         """As REST serves it; price and size are of its id, so that a mix-up shows."""
         return {
-            "a": self.identity, "p": f"{1_000 + self.identity}.25", "q": f"0.{self.identity % 1_000:03}", "f": self.first, "l": self.last,
+            "a": self.identity, "p": f"{1_000 + self.identity}.25", "q": f"1.{self.identity % 1_000:03}", "f": self.first, "l": self.last,
             "T": self.time_us // 1000, "m": self.identity % 2 == 0,
         }  # fmt: skip
 
