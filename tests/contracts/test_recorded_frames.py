@@ -2,21 +2,26 @@
 
 import csv
 import gzip
+import json
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from flows.domain.frames import Rejects, Ticks
+from flows.domain.instrument import Instrument
 from flows.sources.binance.feed import Feed
 from flows.sources.binance.messages import parse_lines
-from flows.sources.symbols import SymbolTable
+from flows.sources.binance.records import Fill
+from flows.sources.symbols import SymbolTable, at_scale
 
 GRACE, AHEAD = 3_000_000, 60_000_000
 MINUTE = 60_000_000
 BOTH = "usdm_btc_eth_20240718-19_trades.ndjson.gz"
 BTC_ONLY = "usdm_btc_20230404-05_trades.ndjson.gz"
+AGGREGATES = "aggtrade_messages_20210722.ndjson"
 
 
 def replay(lines: bytes, grace: int = GRACE, block: int | None = None) -> tuple[Feed, Ticks]:
@@ -117,7 +122,7 @@ def test_a_shorter_grace_would_lose_trades_of_2023(shared_data: Path) -> None:
 
 
 def test_aggregates_of_2021(shared_data: Path) -> None:
-    lines = (shared_data / "captures" / "aggtrade_messages_20210722.ndjson").read_bytes()
+    lines = (shared_data / "captures" / AGGREGATES).read_bytes()
     feed, ticks = replay(lines)
     counts = feed.counts
     assert (counts["trades"], counts["late"], counts["missing"], counts["missing_trades"]) == (91, 0, 0, 0)
@@ -132,10 +137,49 @@ def test_aggregates_of_2021(shared_data: Path) -> None:
     assert np.all(ticks.received < 0), "no receive time was recorded, so none is known"
 
 
-@pytest.mark.parametrize("name", [BOTH, BTC_ONLY, "aggtrade_messages_20210722.ndjson"])
+@pytest.mark.parametrize("name", [BOTH, BTC_ONLY, AGGREGATES])
 def test_both_parsers_read_recordings_alike(shared_data: Path, name: str) -> None:
     raw = (shared_data / "captures" / name).read_bytes()
     lines = gzip.decompress(raw) if name.endswith(".gz") else raw
     fast, careful = (parse_lines(lines, SymbolTable(), True, fast=fast) for fast in (True, False))
     assert np.array_equal(fast.rows, careful.rows)
     assert fast.reasons == careful.reasons == {}
+
+
+def verified(sent: list[dict[str, Any]], served: list[dict[str, Any]]) -> tuple[Feed, Ticks]:
+    """Recorded aggregates `sent` by the stream at their own times; then REST is asked for what comes after each symbol's last one."""
+    symbols = sorted({each["s"] for each in served})
+    feed = Feed([Instrument(symbol) for symbol in symbols], "aggTrade", GRACE, AHEAD, lead_us=0, verified=True)
+    messages = [json.dumps({"stream": "x", "data": each}).encode() for each in sent]
+    chunks = feed.on_messages(np.array([each["E"] * 1000 for each in sent]), messages)
+    end = served[-1]["E"] * 1000
+    for symbol, last in zip(symbols, feed.legs.last_id.tolist(), strict=True):
+        rows = [{key: each[key] for key in "apqflTm"} for each in served if each["s"] == symbol and each["a"] > last]
+        chunks += feed.on_record(Fill(end, symbol, last + 1, end, 1_000, json.dumps(rows).encode()))
+    ticks = [chunk.rows for chunk in chunks if isinstance(chunk.rows, Ticks)]
+    columns = [name for name in Ticks.__slots__ if isinstance(getattr(ticks[-1], name), np.ndarray)]
+    joined = {
+        name: np.concatenate([getattr(at_scale(part, feed.instruments), name) for part in ticks]) for name in columns
+    }
+    return feed, Ticks(instruments=feed.instruments, **joined)
+
+
+def by_symbol(ticks: Ticks, *names: str) -> list[list[Any]]:
+    return [[getattr(ticks, name)[ticks.symbol == k].tolist() for name in names] for k in range(len(ticks.instruments))]
+
+
+@pytest.mark.parametrize("every", [2, 7, 1_000])
+def test_aggregates_of_2021_verified_with_some_of_them_by_rest(shared_data: Path, every: int) -> None:
+    """Whatever the stream leaves out, each symbol's trades come out whole, in order and with the same numbers."""
+    recorded = [json.loads(line)["data"] for line in (shared_data / "captures" / AGGREGATES).read_bytes().splitlines()]
+    whole, wanted = verified(recorded, recorded)
+    assert (whole.counts["trades"], whole.counts["waited"], whole.counts["filled"]) == (91, 0, 0)
+    first = {each["s"]: each["a"] for each in recorded[::-1]}
+    kept = [each for i, each in enumerate(recorded) if i % every != every - 1 or each["a"] == first[each["s"]]]
+    feed, ticks = verified(kept, recorded)
+    names = ("trade_id", "time", "price", "size", "side", "late", "first_id", "last_id", "gap")
+    assert by_symbol(ticks, *names) == by_symbol(wanted, *names)
+    assert feed.counts["filled"] >= 91 - len(kept)
+    assert feed.counts["missing"] == 0
+    assert not feed.legs.held.any()
+    assert (feed.counts["waited"] > 0) == (len(kept) < 91)
