@@ -40,7 +40,7 @@ class RunningExchange:
 
     Args:
         speed: of the exchange's clock. life_s: of a connection. history_s: of REST. All seconds are the exchange's.
-        script: file of faults. changed: parameters of the market.
+        script: file of faults. start_ms: what its clock says at the start; the time here by default. changed: parameters of the market.
 
     Attributes:
         port: where; start_ms: when the market began; parameters: of the market.
@@ -55,11 +55,12 @@ class RunningExchange:
         life_s: float = LIFE_S,
         history_s: float = 7_200.0,
         script: Path | None = None,
+        start_ms: int | None = None,
         **changed: Any,
     ) -> None:
         self.port, self.first_id, self.changed = port, first_id, changed
         self.speed, self._life_s, self._history_s, self._script = speed, life_s, history_s, script
-        self.start_ms = 0
+        self.start_ms = start_ms or 0
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready = threading.Event()
@@ -102,11 +103,12 @@ class RunningExchange:
         self._loop.close()
 
     async def _serve(self) -> None:
-        self.start_ms = real_ms()
+        now = real_ms()
+        self.start_ms = self.start_ms or now
         served = self.same_market()
         tape = Tape(served, Edits([each.symbol for each in served.listings]), int(self._history_s * 1_000), 2_000_000)
         script = read_script(self._script) if self._script else ()
-        exchange = Exchange(tape, Clock(self.start_ms, self.start_ms, self.speed), self._life_s, script)
+        exchange = Exchange(tape, Clock(now, self.start_ms, self.speed), self._life_s, script)
         async with exchange.serving("127.0.0.1", self.port) as self.port:
             self._ready.set()
             await self._stop.wait()

@@ -19,9 +19,11 @@ from flows.domain.pair import Pair
 from flows.errors import PairdeskError
 from flows.settings import SimulatorSettings, load
 from flows.simulator import faults
-from flows.simulator.clock import Clock
+from flows.simulator.clock import Clock, real_ms
+from flows.simulator.edits import Edits
 from flows.simulator.kept import market_tape
 from flows.simulator.market import Market
+from flows.simulator.replayed import Replayed
 from flows.simulator.script import read_script
 from flows.simulator.server import LIFE_S, Exchange
 from flows.simulator.tape import Tape
@@ -36,6 +38,8 @@ _MARKET = (
 )
 _SERVER = (("host", str, "address to listen on"), ("port", int, "0: the system chooses"))
 _HISTORY_ROWS = 2_000_000
+_LEAD_MS = 2_000
+"""Between the start and the first trade of a recorded capture, here."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -71,6 +75,9 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     market.add_argument(
         "--state", type=Path, metavar="FILE", help="the market goes on over restarts, as this file tells"
     )
+    market.add_argument(
+        "--capture", type=Path, metavar="PATH", help="replay a recorded capture instead: a file or a folder"
+    )
     exchange = parser.add_argument_group("exchange; all seconds are its own")
     exchange.add_argument(
         "--speed", type=_above_zero, default=1.0, help="seconds of the exchange per second (default 1)"
@@ -80,7 +87,10 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     exchange.add_argument(
         "--history-s", type=_above_zero, default=7_200.0, help="trades REST serves (default %(default)g)"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.capture and options.state:
+        parser.error("--state: a recorded capture begins anew at each start; leave out --state or --capture")
+    return options
 
 
 def _add_settings(
@@ -100,6 +110,12 @@ def _above_zero(text: str) -> float:
 
 
 def _tape(options: argparse.Namespace) -> tuple[Tape, Clock]:
+    history_ms = int(options.history_s * 1_000)
+    if options.capture:
+        now = real_ms()
+        replayed = Replayed(options.capture, now, int(_LEAD_MS * options.speed))
+        edits = Edits([each.symbol for each in replayed.listings])
+        return Tape(replayed, edits, history_ms, _HISTORY_ROWS), Clock(now, now, options.speed)
     values = {name: getattr(options, name) for name, _, _ in _MARKET}
     pairs = [Pair.parse(text.strip()) for text in options.pairs.split(",")]
     parameters = {**values, "pairs": list(map(str, pairs)), "speed": options.speed, "first_id": options.first_id}
@@ -115,7 +131,8 @@ async def _serve(options: argparse.Namespace) -> None:
     tape, clock = _tape(options)
     async with Exchange(tape, clock, options.life_s, script).serving(options.host, options.port) as port:
         listed = ", ".join(each.symbol for each in tape.listings)
-        sys.stdout.write(f"simulated exchange on ws://{options.host}:{port} (seed {options.seed}): {listed}\n")
+        what = f"capture {options.capture.name}" if options.capture else f"seed {options.seed}"
+        sys.stdout.write(f"simulated exchange on ws://{options.host}:{port} ({what}): {listed}\n")
         sys.stdout.flush()
         await stop.wait()
     tape.on_change()

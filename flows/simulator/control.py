@@ -73,9 +73,13 @@ class Control:
                 return Answer(HTTPStatus.OK, orjson.dumps([_told(each) for each in self.clear(asked.get("fault"))]))
             if path == "/control/faults":
                 return Answer(HTTPStatus.OK, orjson.dumps([_told(each) for each in self.faults.all()]))
+            if path == "/control/clock":
+                return Answer(HTTPStatus.OK, orjson.dumps({"now_ms": self._clock.now_ms()}))
         except FaultError as error:
             return Answer(HTTPStatus.BAD_REQUEST, orjson.dumps({"error": str(error)}))
-        return Answer(HTTPStatus.NOT_FOUND, orjson.dumps({"error": f"{path}: there are add, clear, faults, trades"}))
+        return Answer(
+            HTTPStatus.NOT_FOUND, orjson.dumps({"error": f"{path}: there are add, clear, clock, faults, trades"})
+        )
 
     def clear(self, kind: str | None = None) -> list[Fault]:
         """End all faults, or those of a kind; which they were."""
@@ -107,11 +111,11 @@ class Control:
     def _add(self, kind: str, values: Mapping[str, Any], at_ms: int) -> Fault:
         self._number += 1
         fault = read_fault(kind, values, self._number, at_ms)
-        if kind not in AT_ONCE:
-            self.faults.add(fault)
         if kind in OF_THE_MARKET:
             self._change_market(fault)
-        elif kind in ("drop", "half_open"):
+        if kind not in AT_ONCE:
+            self.faults.add(fault)
+        if kind in ("drop", "half_open"):
             readers = self._publisher.concerned(fault)
             for reader in readers:
                 reader.cut() if kind == "drop" else reader.die()

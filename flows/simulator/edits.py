@@ -65,6 +65,7 @@ class Edits:
         kept, aggregate_steps, single_steps, void, na = self._plan(pulse.rows)
         many = pulse.rows[Field.last] - pulse.rows[Field.first] + 1
         fills = pulse.fills[np.repeat(kept, many)]
+        self._forget(int(pulse.rows[Field.event, -1]))
         rows = pulse.rows.copy()
         self._shift(rows, aggregate_steps, Field.id, (Field.id,))
         self._shift(rows, single_steps, Field.last, (Field.first, Field.last))
@@ -100,6 +101,17 @@ class Edits:
         void &= kept
         na &= kept
         return kept, steps + void, singles + na, void, na
+
+    def _forget(self, now_ms: int) -> None:
+        """Let go of the faults that have nothing left to do."""
+        done = [
+            number
+            for number, fault in self._faults.items()
+            if (fault.kind != "na" and not any(self._left[number]))
+            or (fault.kind != "skip" and fault.until_ms is not None and fault.until_ms < now_ms)
+        ]
+        for number in done:
+            del self._faults[number]
 
     def _on(self, kind: str, fault: Fault, rows: I64) -> Flags:
         wanted = np.array([fault.concerns(f"{symbol.lower()}@{kind}") for symbol in self._symbols])

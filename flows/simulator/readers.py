@@ -91,3 +91,5 @@ class Reader:
         self._outbox.clear()
         self._waiting = 0
         self._connection.transport.pause_reading()
+        if self._connection.keepalive_task is not None:
+            self._connection.keepalive_task.cancel()

@@ -74,12 +74,12 @@ class Tape:
 
     def change(self, fault: Fault) -> None:
         """Let a fault of the market begin, or end otherwise than was said before. Its times are the market's."""
-        self.faults[fault.number] = fault
         if fault.kind == "burst":
             assert fault.until_ms is not None
             self.source.burst(fault.number, fault.since_ms, fault.until_ms, fault.values["times"])
         else:
             self.edits.change(fault)
+        self.faults[fault.number] = fault
         self.on_change()
 
     def end(self, number: int) -> None:
