@@ -6,8 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from flows.errors import PairdeskError
+
+if TYPE_CHECKING:
+    from flows.settings import Settings
 
 _SOURCES = ("auto", "binance", "simulated")
 _ORIGINS = ("live", "simulated", "replay")
@@ -62,6 +66,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(command=_replay)
 
+    capture = commands.add_parser("capture", help="keep every raw message of the feed in files for pairs replay")
+    capture.add_argument(
+        "--out", metavar="DIR", type=Path, required=True, help="folder; a capture in it is gone on with"
+    )
+    capture.add_argument("--config", metavar="FILE", help="settings file")
+    capture.add_argument(
+        "--pair", metavar="Y/X", action="append", help="instead of the settings' pairs; may be repeated"
+    )
+    capture.set_defaults(command=_capture)
+
     status = commands.add_parser("status", help="how the running flow stands; exit code 0 if data flows on every leg")
     status.add_argument("--config", metavar="FILE", help="settings file")
     status.add_argument("--json", action="store_true", help="print what the flow says as it is")
@@ -104,22 +118,36 @@ def _db(options: argparse.Namespace) -> int:
 
 
 def _replay(options: argparse.Namespace) -> int:
+    settings = _with_pairs(options)
+    from flows.replay import replay as send  # compiles the whole flow: only once the settings are good
+
+    send(options.paths, settings, options.out, options.dataset)
+    return 0
+
+
+def _capture(options: argparse.Namespace) -> int:
+    settings = _with_pairs(options)
+    from flows.capture import capture
+
+    capture(settings, options.out, _say)
+    return 0
+
+
+def _with_pairs(options: argparse.Namespace) -> "Settings":
+    """The settings, with the pairs of the command line where it names some."""
     from dataclasses import replace
 
     from flows.domain.pair import Pair
     from flows.settings import load
 
     settings = load(options.config)
-    if options.pair:
-        try:
-            pairs = tuple(dict.fromkeys(Pair.parse(text) for text in options.pair))
-        except ValueError as error:
-            raise PairdeskError(f"--pair: {error}") from error
-        settings = replace(settings, market=replace(settings.market, pairs=pairs))
-    from flows.replay import replay as send  # compiles the whole flow: only once the settings are good
-
-    send(options.paths, settings, options.out, options.dataset)
-    return 0
+    if not options.pair:
+        return settings
+    try:
+        pairs = tuple(dict.fromkeys(Pair.parse(text) for text in options.pair))
+    except ValueError as error:
+        raise PairdeskError(f"--pair: {error}") from error
+    return replace(settings, market=replace(settings.market, pairs=pairs))
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -54,18 +54,17 @@ def flow(config: str | None = None) -> Dataflow:
         SettingsError, FeedError, StorageError: it cannot be run as configured.
     """
     settings = load(config)
-    _stop_on_sigterm()
+    stop_on(signal.SIGTERM)
     board, latency = Board(), Latency()
     HealthServer(settings.health.host, settings.health.port, board)  # serves as long as the process lives
     address = address_of_database(settings)
     wait_ready(address, settings.storage.start_timeout_s)
     register(address, dataset_of(settings, "", settings.binance.origin))
-    symbols = [leg for pair in settings.market.pairs for leg in (pair.y, pair.x)]
     retry = retry_of(settings)
     sink = QuestDBSink(
         address, "", settings.sinks.batch_rows, retry, immediate=True, stop=stop.requested, latency=latency
     )
-    source = BinanceSource(symbols, settings.binance, settings.capture, shape(settings), board, latency)
+    source = BinanceSource(settings.market.symbols, settings.binance, settings.capture, shape(settings), board, latency)
     return build(settings, source, sink, settings.bars.forming_every_ms)
 
 
@@ -130,7 +129,8 @@ def retry_of(settings: Settings) -> Retry:
     return Retry(sinks.retry_min_s, sinks.retry_max_s, sinks.retry_deadline_s)
 
 
-def _stop_on_sigterm() -> None:
-    """SIGTERM ends the sources, so that the flow takes its last snapshot and ends with 0, and a wait for the database."""
+def stop_on(*signals: signal.Signals) -> None:
+    """These signals end the sources, so that the flow takes its last snapshot and ends with 0, and a wait for the database."""
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, stop.request)
+        for number in signals:
+            signal.signal(number, stop.request)

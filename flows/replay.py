@@ -8,10 +8,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace as changed
 from pathlib import Path
 
-from bytewax.testing import run_main
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from flows.engine import run
 from flows.errors import InputError, PairdeskError
 from flows.pairs import Sink, address_of_database, build, dataset_of, retry_of
 from flows.settings import Settings
@@ -88,20 +88,7 @@ def dataset_name(path: Path) -> str:
 
 def _run(settings: Settings, source: FileSource, sink: Sink) -> None:
     with _progress(source):
-        try:
-            run_main(build(settings, source, sink))  # type: ignore[no-untyped-call]
-        except RuntimeError as error:
-            raise _cause(error) from error
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The engine wraps an error of a step; the one raised on purpose is for the person, anything else is a defect and stays whole."""
-    cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, PairdeskError):
-            return cause
-        cause = cause.__cause__
-    return error
+        run(build(settings, source, sink))
 
 
 @contextmanager

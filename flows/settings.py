@@ -25,6 +25,11 @@ class Market:
     pairs: tuple[Pair, ...]
     intervals: tuple[Interval, ...]
 
+    @property
+    def symbols(self) -> tuple[str, ...]:
+        """The legs of all pairs, each once, in the order in which the pairs name them."""
+        return tuple(dict.fromkeys(leg for pair in self.pairs for leg in (pair.y, pair.x)))
+
 
 @dataclass(frozen=True, slots=True)
 class BarSettings:

@@ -1,0 +1,44 @@
+"""Running a dataflow to its end in this thread."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.testing import run_main
+
+from flows.errors import PairdeskError, StorageError
+
+
+def run(flow: Dataflow, state: Path | None = None, snapshot_s: int = 10) -> None:
+    """Run it; where it failed on purpose the error is the one that was raised, not what the engine wraps around it.
+
+    Args:
+        state: folder of its snapshots, made where missing; None: it is not gone on with after a kill.
+
+    Raises:
+        PairdeskError: of a step, a source or a sink. StorageError: the folder cannot be used.
+    """
+    recovery = None
+    if state is not None:
+        try:
+            if not state.is_dir() or not any(state.iterdir()):
+                state.mkdir(parents=True, exist_ok=True)
+                init_db_dir(state, 1)  # type: ignore[no-untyped-call]
+        except OSError as error:
+            raise StorageError(f"{state}: cannot be written: {error.strerror}") from error
+        recovery = RecoveryConfig(str(state))  # type: ignore[no-untyped-call]
+    try:
+        run_main(flow, epoch_interval=timedelta(seconds=snapshot_s), recovery_config=recovery)  # type: ignore[no-untyped-call]
+    except RuntimeError as error:
+        raise _cause(error) from error
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The engine wraps an error of a step; the one raised on purpose is for the person, anything else is a defect and stays whole."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, PairdeskError):
+            return cause
+        cause = cause.__cause__
+    return error
