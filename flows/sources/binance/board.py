@@ -13,10 +13,8 @@ import numpy as np
 
 from flows.domain.frames import GOOD_STATES, FeedEvents, FeedLatency, FeedStatus
 from flows.domain.scale import UNKNOWN
-from flows.sources.binance.client import Standing
 from flows.sources.binance.feed import Legs
-from flows.sources.binance.rest import RestStanding
-from flows.sources.binance.watch import LegStanding
+from flows.sources.binance.standing import LegStanding, LinkStanding, RestStanding
 
 ALIVE_S = 10.0
 """A flow that has not asked its source for so long does not turn."""
@@ -38,7 +36,7 @@ class View:
     rows: tuple[int, ...]
     standings: Sequence[LegStanding]
     legs: Legs
-    links: Sequence[Standing]
+    links: Sequence[LinkStanding]
     rest: RestStanding
     queued: int
     counts: Mapping[str, int]
@@ -155,7 +153,7 @@ def _leg(view: View, k: int) -> dict[str, Any]:
     }
 
 
-def _connection(link: Standing) -> dict[str, Any]:
+def _connection(link: LinkStanding) -> dict[str, Any]:
     return {"flowing": link.flowing, "since": _time(link.since_us), "opened": link.opened, "detail": link.detail}
 
 

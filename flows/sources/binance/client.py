@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from flows.sources.binance.queue import Drained, ReadQueue
 from flows.sources.binance.reach import on_this_machine
+from flows.sources.binance.standing import LinkStanding
 from flows.sources.binance.wire import CONNECTION_ERRORS, Wire, failure, hopeless, stream_of
 
 _log = logging.getLogger(__name__)
@@ -55,21 +56,6 @@ class Group:
     streams: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a group is connected.
-
-    Attributes:
-        flowing: data has come on the connection that is read now. since_us: since when this is so.
-        detail: the last thing that happened to it. opened: connections made so far.
-    """
-
-    flowing: bool
-    since_us: int
-    detail: str
-    opened: int
-
-
 @dataclass(eq=False)
 class _Link:
     """One connection of a group, from its dialling to its end."""
@@ -101,7 +87,7 @@ class Client:
         self._links: set[_Link] = set()
         self._renewals: list[asyncio.Event] = []
         self._opened = [0] * len(self._groups)
-        self._standings = [Standing(False, clock(), "not connected yet", 0) for _ in self._groups]
+        self._standings = [LinkStanding(False, clock(), "not connected yet", 0) for _ in self._groups]
         self._ever_flowed = False
         self._pausing: asyncio.Task[None] | None = None
         self._error: Exception | None = None
@@ -136,7 +122,7 @@ class Client:
             self._renewals[part].set()
 
     @property
-    def standings(self) -> tuple[Standing, ...]:
+    def standings(self) -> tuple[LinkStanding, ...]:
         """How each group is connected now."""
         return tuple(self._standings)
 
@@ -271,7 +257,7 @@ class Client:
     def _stand(self, part: int, flowing: bool, detail: str) -> None:
         before = self._standings[part]
         since = before.since_us if before.flowing == flowing else self._clock()
-        self._standings[part] = Standing(flowing, since, detail, self._opened[part])
+        self._standings[part] = LinkStanding(flowing, since, detail, self._opened[part])
 
     def _name(self, link: _Link) -> str:
         host = self._groups[link.part].url.partition("?")[0]

@@ -21,6 +21,10 @@ def unreachable(error: BaseException) -> str:
         return f"TLS failed: {error.reason or error}"
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, ConnectionRefusedError):
+        return "connection refused: nobody listens there"
+    if isinstance(error, ConnectionResetError | BrokenPipeError):
+        return "the connection was cut"
     if isinstance(error, http.client.BadStatusLine) and not isinstance(error, ConnectionError):
         return f"no HTTP: it answered {str(error)[:60]}"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -8,45 +8,15 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from flows.sources.binance.asker import Answer, Asker, NoAnswerError
 from flows.sources.binance.budget import BackOff, Budget
 from flows.sources.binance.records import Event, Fill
+from flows.sources.binance.standing import NEWEST, Ask, RestStanding
 
 TRADES_WEIGHT, TIME_WEIGHT = 20, 1
-PAGE = 1_000
-"""Most rows of one answer; fewer cost as much."""
-NEWEST = -1
-TIME_EVERY_S = 60.0
 _STOP_TIMEOUT_S = 0.5
 _TRUSTED_ROUND_TRIP_US = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A wish for trades of a symbol.
-
-    Attributes:
-        from_id: inclusive; NEWEST: only the newest trade. check: silence is checked, rather than a gap filled.
-    """
-
-    symbol: str
-    from_id: int
-    check: bool
-
-    @property
-    def limit(self) -> int:
-        """Rows asked for at most."""
-        return 1 if self.from_id == NEWEST else PAGE
-
-
-@dataclass(frozen=True, slots=True)
-class RestStanding:
-    """How it stands: `problem` is why nothing can be asked now, '' where it can; `used_weight` of the last minute."""
-
-    problem: str
-    used_weight: int
 
 
 class Rest:
@@ -56,6 +26,7 @@ class Rest:
         clock: the receive clock, microseconds: the exchange's minutes and pauses go by it.
         lead_us: receive clock − exchange clock as measured at the start.
         clock_limit_us: a lead beyond it is told. speed: seconds of the clock per second.
+        time_every_s: from one look at the exchange's clock to the next.
     """
 
     def __init__(
@@ -67,13 +38,14 @@ class Rest:
         clock: Callable[[], int],
         lead_us: int,
         speed: float = 1.0,
+        time_every_s: float = 60.0,
     ) -> None:
         self._asker, self._clock = Asker(base_url, timeout_s), clock
         self._budget, self._back_off = Budget(weight_limit), BackOff()
         self._host = urllib.parse.urlsplit(base_url).netloc
         self._clock_limit, self._speed, self._lead, self._phase = clock_limit_us, speed, lead_us, lead_us
         self._clock_off = False
-        self._time_due_s = self._now_s() + TIME_EVERY_S
+        self._time_every_s, self._time_due_s = time_every_s, self._now_s() + time_every_s
         self._changed = threading.Condition()
         self._wanted: tuple[Ask, ...] = ()
         self._found: list[Fill | Event] = []
@@ -143,7 +115,7 @@ class Rest:
                     waits = [self._time_due_s - now_s]
                     if waits[0] <= 0:
                         self._budget.spend(now_s, TIME_WEIGHT)
-                        self._time_due_s = now_s + TIME_EVERY_S
+                        self._time_due_s = now_s + self._time_every_s
                         return TIME_WEIGHT
                     waiting = {each.symbol for each in self._found if isinstance(each, Fill)}
                     for ask in self._wanted:

@@ -15,7 +15,7 @@ from flows.sources.binance.clock import ReceiveClock
 from flows.sources.binance.feed import Feed
 from flows.sources.binance.partition import PARTITION, BinancePartition, Item, LiveState, Parts
 from flows.sources.binance.recorder import CapturePosition, Recorder
-from flows.sources.binance.records import Session
+from flows.sources.binance.records import Lost, Session
 from flows.sources.binance.rest import Rest
 from flows.sources.binance.venue import Venue, stream_address, stream_name, survey
 from flows.sources.binance.watch import Patience, Watch
@@ -246,5 +246,6 @@ def _compile() -> None:
     message = b'{"e":"aggTrade","E":1721347022708,"T":1721347022707,"s":"A","a":1,"p":"1","q":"1","f":1,"l":1,"m":true}'
     for verified in (False, True):
         feed = Feed(None, "aggTrade", 1, 1, verified=verified)
-        feed.on_messages(np.zeros(1, np.int64), [message])
+        feed.on_messages(np.array([1721347022708000]), [message])
+        feed.on_record(Lost(0, "A", 2, ""))
         feed.on_timer(0)

@@ -10,10 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from flows.domain.scale import UNKNOWN
-from flows.sources.binance.client import Standing
 from flows.sources.binance.feed import Legs
 from flows.sources.binance.records import Event, Fill, Lost
-from flows.sources.binance.rest import NEWEST, Ask
+from flows.sources.binance.standing import NEWEST, Ask, LegStanding, LinkStanding
 
 _SECOND = 1_000_000
 _RETRY_US = (250_000, 5 * _SECOND)
@@ -36,15 +35,6 @@ class Patience:
     proof_margin_us: int
     gap_patience_us: int
     renew_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class LegStanding:
-    """`state` is one of LEG_STATES, `since_us` since when, `detail` a sentence, '' where all is well."""
-
-    state: str
-    since_us: int
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +89,7 @@ class _Now:
     held: int
     held_since: int
     first_held: int
-    link: Standing
+    link: LinkStanding
 
 
 class Watch:
@@ -154,7 +144,7 @@ class Watch:
         full_page = int(after.last_id[row]) - fill.from_id + 1 >= fill.limit
         leg.next_check = fill.received_us + (0 if full_page else min(_FRESH_US, self._patience.leg_silent_after_us))
 
-    def look(self, now_us: int, settled: bool, legs: Legs, links: Sequence[Standing], rest_problem: str) -> Seen:
+    def look(self, now_us: int, settled: bool, legs: Legs, links: Sequence[LinkStanding], rest_problem: str) -> Seen:
         """Decide.
 
         Args:

@@ -93,7 +93,8 @@ def hopeless(url: str, error: Exception) -> FeedError | None:
         hint = "; is there a proxy between?" if status < 400 else ""
         return FeedError(f"{url}: the exchange refuses this stream with status {status}{_excerpt(error)}{hint}")
     nobody = isinstance(error, socket.gaierror) and error.errno == socket.EAI_NONAME
-    if nobody or isinstance(error, ssl.SSLError):
+    cut = isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    if nobody or (isinstance(error, ssl.SSLError) and not cut):
         return FeedError(f"{url}: {failure(error)}")
     if isinstance(error, InvalidMessage | InvalidHandshake) and not isinstance(error, InvalidStatus):
         return FeedError(f"{url}: {failure(error)}; is there a proxy between?") if _answered(error) else None
