@@ -145,6 +145,11 @@ class Judged:
         return [Chunk(np.array([BEGINNING]), frame)]
 
 
+def blank(count: int) -> tuple[NDArray[np.int8], I64, NDArray[np.bool_]]:
+    """Verdicts, filing times and gap flags to be filled."""
+    return np.zeros(count, np.int8), np.zeros(count, np.int64), np.zeros(count, np.bool_)
+
+
 def _joined(arrays: list[NDArray[Value]]) -> NDArray[Value]:
     return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
