@@ -1,15 +1,15 @@
 """Lines that are too dear to fit at every bar: fitted anew, from nothing but their window, at bars that the absolute index decides.
 
 Fits are due at the bars where `(index + crc32(pair)) % every == 0`, so that pairs do not all fit in the same second; `every` is a fifth
-of the window, at most 60 bars. A fit uses the n consecutive bars that end there. Until the next one is due its line holds: every spread
-of a bar, and every deviation that enters its z-score, is measured from that one line. With p = α + β·x of the fit that holds at t:
+of the window. A fit uses the n consecutive bars that end there. Until the next one is due its line holds: the spread of a bar, and every
+deviation that enters its z-score, is measured from that one line. With p = α + β·x of the fit that holds at t:
 
     hedge_ratio, hedge_ratio_se, intercept   of that fit
     r_squared        NaN: the share of variance explained is what least squares maximise; these methods do not
     spread           y_t - p_t
-    zscore           `zscore.in_sample_own_window`: mean and deviation of the last w spreads up to t, all from that line
-    zscore_one_step  (y_t - p_t) / scale, of the fit that held at t-1, which did not know the bar; scale = median|residual| / 0.6745
-                     over the fit's window, as a bad print must not silence the bars after it
+    zscore           `zscore.in_sample_own_window`: the last w spreads up to t, all from that line, by their mean and deviation
+    zscore_one_step  the bar against the line that held at t-1, which did not know it, by that fit's scale = median|residual| / 0.6745:
+                     a bad print in the window must not silence the bars after it
 
 The warm-up is the longest there can be: n bars, and up to `every` more until a fit has been due. A fit is a pure function of its window,
 and which fit holds one of the index and the run, so a value needs at most n + every bars before it and no history of fits. The last fit
@@ -29,8 +29,7 @@ from flows.stats import moments, zscore
 from flows.stats.estimator import FIT_COLUMNS, Legs
 from flows.stats.runs import run_lengths
 
-LONGEST_PAUSE = 60
-SHARE_OF_WINDOW = 5
+FITS_PER_WINDOW = 5
 
 BETA, SE, SCALE, RESIDUAL_STD = range(4, 8)
 """Rows of a fit after those of the point that the line goes through, which are named in `moments`: anchor plus mean. The point is in
@@ -40,7 +39,7 @@ FIT_ROWS = 8
 
 def bars_between_fits(n: int) -> int:
     """Cadence of a window of n bars: a line is never older than a fifth of what it was made of."""
-    return max(1, min(LONGEST_PAUSE, n // SHARE_OF_WINDOW))
+    return max(1, n // FITS_PER_WINDOW)
 
 
 class LineOnCadence(ABC):

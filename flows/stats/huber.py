@@ -41,20 +41,20 @@ class Huber(LineOnCadence):
 
 @njit(cache=True)
 def _huber(x: F64, y: F64, ends: I64, n: int, out: F64) -> None:
-    d, e, r, size = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
+    d, e, r = np.empty(n), np.empty(n), np.empty(n)
     for fit in range(len(ends)):
         start = ends[fit] - n + 1
         for i in range(n):
             d[i] = x[start + i] - x[start]
             e[i] = y[start + i] - y[start]
-        _fit_window(d, e, r, size, out[:, fit])
+        _fit_window(d, e, r, out[:, fit])
         out[0, fit] = x[start]
         out[1, fit] = y[start]
 
 
 @njit(cache=True)
-def _fit_window(d: F64, e: F64, r: F64, size: F64, out: F64) -> None:
-    """Rows 2 to 7 of a fit (see `cadence`) from differences to the anchor; `r` and `size` are room for residuals."""
+def _fit_window(d: F64, e: F64, r: F64, out: F64) -> None:
+    """Rows 2 to 7 of a fit (see `cadence`) from differences to the anchor; `r` is room for the residuals."""
     n = len(d)
     out[:] = math.nan
     md, me, sxx, sxy = _weighted(d, e, r, math.inf)
@@ -68,7 +68,7 @@ def _fit_window(d: F64, e: F64, r: F64, size: F64, out: F64) -> None:
         return
     no_scale = _NO_SCALE * math.sqrt(rss / (n - 2))
     sd = math.sqrt(sxx / n)
-    scale = _scale(r, size)
+    scale = np.median(np.abs(r)) / _NORMAL_MEDIAN
     settled = False
     for _ in range(_MOST_STEPS):
         if settled or scale <= no_scale:
@@ -81,7 +81,7 @@ def _fit_window(d: F64, e: F64, r: F64, size: F64, out: F64) -> None:
         md, me, beta = wd, we, step
         settled = moved <= _TOLERANCE * scale
         rss = _about_the_line(d, e, beta, md, me, r)
-        scale = _scale(r, size)
+        scale = np.median(np.abs(r)) / _NORMAL_MEDIAN
     if scale <= no_scale:
         out[2], out[3], out[4], out[6], out[7] = md, me, beta, 0.0, math.sqrt(rss / (n - 2))
     elif settled:
@@ -132,46 +132,3 @@ def _error(r: F64, cut: float, sxx: float) -> float:
     m = inside / n
     k = 1.0 + 2.0 * (1.0 - m) / (n * m)
     return k * math.sqrt(squares / (n - 2)) / m / math.sqrt(sxx)
-
-
-@njit(cache=True)
-def _scale(r: F64, size: F64) -> float:
-    """median|r| / 0.6745; the mean of the two in the middle where their number is even."""
-    n = len(r)
-    for i in range(n):
-        size[i] = abs(r[i])
-    middle = n // 2
-    upper = _select(size, middle)
-    if n % 2 == 1:
-        return upper / _NORMAL_MEDIAN
-    lower: float = size[0]
-    for i in range(1, middle):
-        lower = max(lower, size[i])
-    return (lower + upper) / 2.0 / _NORMAL_MEDIAN
-
-
-@njit(cache=True)
-def _select(a: F64, k: int) -> float:
-    """The k-th smallest (from 0) of an array without NaN, which is reordered: none before it is larger (Hoare's quickselect)."""
-    low, high = 0, len(a) - 1
-    while low < high:
-        first, mid, last = a[low], a[(low + high) // 2], a[high]
-        pivot = max(min(first, mid), min(max(first, mid), last))  # the median of three
-        i, j = low, high
-        while i <= j:
-            while a[i] < pivot:
-                i += 1
-            while pivot < a[j]:
-                j -= 1
-            if i <= j:
-                a[i], a[j] = a[j], a[i]
-                i += 1
-                j -= 1
-        if k <= j:
-            high = j
-        elif k >= i:
-            low = i
-        else:
-            break
-    kth: float = a[k]
-    return kth

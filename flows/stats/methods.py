@@ -8,12 +8,14 @@ from flows.domain.pair import Pair
 from flows.stats.estimator import Estimator
 from flows.stats.huber import Huber
 from flows.stats.ols import Ols
+from flows.stats.theil_sen import TheilSen
 from flows.stats.tls import Tls
 
 METHODS: Mapping[str, type[Estimator]] = {
     "ols": Ols,
     "tls": Tls,
     "huber": Huber,
+    "theil_sen": TheilSen,
 }
 
 
