@@ -55,7 +55,7 @@ def filling(trades: int, folder: Path, ports: list[int]) -> Filling:
         made = sum(leg["filled"] for leg in feed["legs"])
         assert made >= trades * 0.8, f"{made:,} trades came over REST instead of about {trades:,}; {before}"
         lost = sum(int(high) - int(low) + 1 - int(count) for _, count, low, high in rows)
-        return Filling(made, seconds, feed["weight_limit"], lost)
+        return Filling(made, seconds, feed["rest"]["weight_limit"], lost)
 
 
 def _filling(stack: Stack) -> bool:

@@ -105,9 +105,9 @@ def _watch(stack: Stack, load: Load, found: Steady) -> None:
         for name, of in processes.items():
             found.memory.setdefault(name, []).append(sum(each.memory_info().rss for each in of) / (1 << 20))
         if feed := stack.feed():
-            found.longest_queue = max(found.longest_queue, feed["queue"])
-            for row in feed["latency"]:
-                quantiles.setdefault(row["stage"], []).append(row)
+            found.longest_queue = max(found.longest_queue, feed["queued_messages"])
+            for stage, row in feed["latency"].items():
+                quantiles.setdefault(stage, []).append(row)
     found.seconds = time.monotonic() - began
     found.cpu = {name: (_cpu(of) - before[name]) / found.seconds for name, of in processes.items()}
     for stage, rows in quantiles.items():

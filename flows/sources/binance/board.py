@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -126,7 +126,7 @@ class Board:
                 "legs": [_leg(view, k) for k in range(len(view.symbols))],
                 "connections": [_connection(link) for link in view.links],
                 "queued_messages": view.queued,
-                "rest": {"problem": view.rest.problem, "used_weight": view.rest.used_weight},
+                "rest": asdict(view.rest),
                 "counts": dict(view.counts),
             }
         with self._lock:

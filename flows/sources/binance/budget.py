@@ -26,7 +26,7 @@ class Budget:
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._spent: deque[tuple[float, int, bool]] = deque()
         self._said = (-1.0, 0)
 
@@ -48,12 +48,12 @@ class Budget:
     def wait_s(self, now_s: float, weight: int, check: bool = False) -> float:
         """Seconds until a request of this weight may be sent; 0: now."""
         waits = [0.0]
-        if self.used(now_s) + weight > self._limit:
-            waits.append(self._until_room(now_s, weight, self._limit, [False, True]))
-            if self._said[0] == now_s // MINUTE_S and self._said[1] + weight > self._limit:
+        if self.used(now_s) + weight > self.limit:
+            waits.append(self._until_room(now_s, weight, self.limit, [False, True]))
+            if self._said[0] == now_s // MINUTE_S and self._said[1] + weight > self.limit:
                 waits.append(MINUTE_S - now_s % MINUTE_S)
         if check:
-            waits.append(self._until_room(now_s, weight, self._limit // 2, [True]))
+            waits.append(self._until_room(now_s, weight, self.limit // 2, [True]))
         return max(waits)
 
     def _until_room(self, now_s: float, weight: int, limit: int, kinds: list[bool]) -> float:

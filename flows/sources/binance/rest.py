@@ -82,7 +82,7 @@ class Rest:
     def standing(self) -> RestStanding:
         """How it stands now."""
         with self._changed:
-            return RestStanding(self._back_off.problem, self._budget.used(self._now_s()))
+            return RestStanding(self._back_off.problem, self._budget.used(self._now_s()), self._budget.limit)
 
     def close(self) -> None:
         """End the thread at once; a request that is under way is given up."""

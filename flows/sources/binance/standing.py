@@ -42,10 +42,12 @@ class LinkStanding:
 
 @dataclass(frozen=True, slots=True)
 class RestStanding:
-    """How it stands: `problem` is why nothing can be asked now, '' where it can; `used_weight` of the last minute."""
+    """How it stands: `problem` is why nothing can be asked now, '' where it can; `used_weight` of the last minute, of
+    `weight_limit` that may be used."""
 
     problem: str
     used_weight: int
+    weight_limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def view() -> View:
     standings = [LegStanding("live", NOW_US, ""), LegStanding("silent", NOW_US, "the stream says nothing")]
     return View(
         NOW_US, 500_000, ("ETHUSDT", "BTCUSDT"), (0, 2), standings, legs, [LinkStanding(True, NOW_US, "connection 1", 1)],
-        RestStanding("", 40), 12, {"trades": 5},
+        RestStanding("", 40, 2_000), 12, {"trades": 5},
     )  # fmt: skip
 
 
