@@ -6,21 +6,26 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from flows.bars.columns import (
+from flows.bars.kernels import (
     BAR_WIDTH,
     GAP,
     LAST_CLOSE,
+    NONE,
     OPEN_TIME,
     PRICE_COLUMNS,
     QUOTE_COLUMNS,
     QUOTE_VOLUME,
     ROW_WIDTH,
+    SECOND,
     SIZE_COLUMNS,
     SYMBOL,
     SYMBOL_WIDTH,
     VOLUME,
+    collect,
+    compact,
+    count_bars,
+    emit,
 )
-from flows.bars.kernels import NONE, SECOND, collect, compact, count_bars, emit
 from flows.domain.chunk import Chunk
 from flows.domain.frames import I64, Bars, Ticks
 from flows.domain.instrument import Instrument

@@ -1,5 +1,10 @@
 """All statistics of one pair and interval, for any number of models: the function that the flow, the page and notebooks call.
 
+A hole between two bars, as a long silence or a long gap in the feed leaves it, starts every window anew: the price moved by an unknown path
+in between. A bar that only lacks trades enters the windows like any other, as its close is the price of a real trade, and the row says in
+`gap` which leg it was; so does each row of the silent bars of a short gap, whose close is the one before. A row tells of its own bar only:
+that an earlier bar of its window lacks trades is in that bar's row.
+
 >>> import numpy as np
 >>> bars = PairBars(
 ...     Pair("ETHUSDT", "BTCUSDT"), Interval.S1, np.arange(5) * 1_000_000, np.array([10.0, 11, 13, 12, 14]),
