@@ -16,6 +16,7 @@ from flows.errors import InputError, PairdeskError
 from flows.pairs import Sink, address_of_database, build, dataset_of, retry_of
 from flows.settings import Settings
 from flows.sinks.files import ParquetSink
+from flows.sinks.gaps import GapCountingSink
 from flows.sinks.questdb import QuestDBSink
 from flows.sources.files import FileSource
 from flows.sources.tally import Tally
@@ -87,8 +88,10 @@ def dataset_name(path: Path) -> str:
 
 
 def _run(settings: Settings, source: FileSource, sink: Sink) -> None:
+    gaps = GapCountingSink(sink)
     with _progress(source):
-        run(build(settings, source, sink))
+        run(build(settings, source, gaps))
+    source.tally.notes.extend(gaps.told())
 
 
 @contextmanager
