@@ -10,7 +10,7 @@ from typing import Any
 from flows.storage.client import connect
 from tests.chaos.compare import Counts, counts, differences, first_and_last_ids, marked_bars, write_reference
 from tests.chaos.schedule import SYMBOLS, Action, Fault, Kill, schedule
-from tests.chaos.stack import Stack
+from tests.chaos.stack import ROOT, Stack
 
 REFERENCE = "calm"
 
@@ -174,7 +174,8 @@ def _true_trades(stack: Stack, until_us: int) -> dict[str, list[dict[str, Any]]]
 
 def _replay(stack: Stack, folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "replay", str(folder / "calm.csv"), "--dataset", REFERENCE],
+        [sys.executable, "-m", "flows.cli", "replay", str(folder / "calm.csv"), "--dataset", REFERENCE,
+         "--config", "config/simulated.toml"], cwd=ROOT,
         env=stack.environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

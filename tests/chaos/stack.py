@@ -17,7 +17,7 @@ import psutil
 
 from flows.storage.client import Address, address_of
 
-_ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parent.parent.parent
 _PORTS = (
     "STORAGE__HTTP_PORT",
     "STORAGE__PG_PORT",
@@ -64,7 +64,7 @@ class Stack:
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "flows.cli", "up", "--source", "simulated"],
-                cwd=_ROOT, env=self.environment, stdout=output, stderr=output,
+                cwd=ROOT, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
 
     def stop(self) -> int:
@@ -116,7 +116,8 @@ class Stack:
         """An answer of the simulated exchange, waiting while it is away."""
         query = f"?{urllib.parse.urlencode(parameters)}" if parameters else ""
         url = f"http://127.0.0.1:{self.ports['SIMULATOR__PORT']}{path}{query}"
-        return self.until(lambda: _json(url), f"an answer of {path}")
+        (answer,) = self.until(lambda: [found] if (found := _json(url)) is not None else [], f"an answer of {path}")
+        return answer
 
     def feed(self) -> dict[str, Any] | None:
         """`/status` of the flow, or None while it does not answer."""
