@@ -15,6 +15,7 @@ from flows.sources.binance.records import Event, Fill
 from flows.sources.binance.standing import NEWEST, Ask, RestStanding
 
 TRADES_WEIGHT, TIME_WEIGHT = 20, 1
+_OF_THE_QUESTION, _ASIDE_S = (400, 404), 30.0
 _STOP_TIMEOUT_S = 0.5
 _TRUSTED_ROUND_TRIP_US = 1_000_000
 
@@ -48,6 +49,7 @@ class Rest:
         self._time_every_s, self._time_due_s = time_every_s, self._now_s() + time_every_s
         self._changed = threading.Condition()
         self._wanted: tuple[Ask, ...] = ()
+        self._aside: dict[str, float] = {}
         self._found: list[Fill | Event] = []
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="rest", daemon=True)
@@ -119,7 +121,7 @@ class Rest:
                         return TIME_WEIGHT
                     waiting = {each.symbol for each in self._found if isinstance(each, Fill)}
                     for ask in self._wanted:
-                        if ask.symbol in waiting:
+                        if ask.symbol in waiting or now_s < self._aside.get(ask.symbol, 0.0):
                             continue
                         wait_s = self._budget.wait_s(now_s, TRADES_WEIGHT, ask.check)
                         if wait_s <= 0:
@@ -131,10 +133,15 @@ class Rest:
             return None
 
     def _ask_trades(self, ask: Ask) -> None:
+        """Ask for one page. A refusal that concerns this question only puts its symbol aside for a while."""
         start = "" if ask.from_id == NEWEST else f"&fromId={ask.from_id}"
         asked_us = self._clock()
-        body = self._get(f"/fapi/v1/aggTrades?symbol={urllib.parse.quote(ask.symbol)}{start}&limit={ask.limit}", list)
+        body = self._get(
+            f"/fapi/v1/aggTrades?symbol={urllib.parse.quote(ask.symbol)}{start}&limit={ask.limit}", list, ask.symbol
+        )
         if body is not None:
+            if self._aside.pop(ask.symbol, None) is not None:
+                self._tell("rest_back", f"{self._host} answers for it again", ask.symbol)
             with self._changed:
                 self._found.append(Fill(self._clock(), ask.symbol, ask.from_id, asked_us, ask.limit, body))
 
@@ -157,7 +164,7 @@ class Rest:
             where = f"the clock of this machine is {abs(lead_us) / 1e6:.3f} s {way} the exchange's"
             self._tell("clock_off" if off else "clock_right", f"{where}; times are corrected" if off else where)
 
-    def _get(self, path: str, kind: type) -> bytes | None:
+    def _get(self, path: str, kind: type, symbol: str = "") -> bytes | None:
         """The body of a good answer; None after one that is none, which is told and waited for."""
         try:
             answer = self._asker.get(path)
@@ -168,7 +175,10 @@ class Rest:
             if answer.used_weight is not None:
                 self._budget.said(self._now_s() // 60, answer.used_weight)
         if answer.status != 200:
-            self._refused(answer)
+            if symbol and answer.status in _OF_THE_QUESTION:
+                self._put_aside(symbol, answer)
+            else:
+                self._refused(answer)
             return None
         if not _is(answer.body, kind):
             start = answer.body[:60].decode("utf-8", "replace")
@@ -182,6 +192,12 @@ class Rest:
         if before:
             self._tell("rest_back", f"{self._host} answers again")
         return answer.body
+
+    def _put_aside(self, symbol: str, answer: Answer) -> None:
+        if symbol not in self._aside:
+            text = answer.body[:200].decode("utf-8", "replace")
+            self._tell("rest_refused", f"{self._host}: the exchange answered {answer.status}: {text}", symbol)
+        self._aside[symbol] = self._now_s() + _ASIDE_S
 
     def _refused(self, answer: Answer) -> None:
         with self._changed:
@@ -202,9 +218,9 @@ class Rest:
         if before.partition("; next")[0] != after.partition("; next")[0]:
             self._tell("rest_refused", f"{self._host}: {after}")
 
-    def _tell(self, kind: str, detail: str) -> None:
+    def _tell(self, kind: str, detail: str, symbol: str = "") -> None:
         with self._changed:
-            self._found.append(Event(self._clock(), kind, detail=detail))
+            self._found.append(Event(self._clock(), kind, symbol, detail))
 
 
 def _is(body: bytes, kind: type) -> bool:

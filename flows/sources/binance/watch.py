@@ -65,6 +65,7 @@ class _Leg:
     """When the newest question was asked whose answer was that nothing traded."""
     next_check: int = _UNASKED
     silent: bool = False
+    silence_told: bool = False
     unproven: bool = False
     opened: int = 0
     """Connections that had been made when the stream was found silent."""
@@ -164,10 +165,11 @@ class Watch:
             gap = self._verified and now.held > 0 and now.held_since + self._patience.reorder_us <= now_us
             if gap:
                 wishes += self._fill(leg, now, seen, rest_problem)
-            elif settled:
+            else:
                 leg.gap = False
-                wishes += self._check(leg, now)
-                self._judge(leg, now, seen, rest_problem)
+                if settled:
+                    wishes += self._check(leg, now)
+                    self._judge(leg, now, seen, rest_problem)
             seen.standings.append(self._stand(leg, now, gap, rest_problem))
         wishes.sort(key=lambda wish: wish[:2])
         seen.asks.extend(ask for _, _, ask in wishes)
@@ -179,7 +181,7 @@ class Watch:
         leg.received = now.received
         if leg.silent or leg.unproven:
             seen.records.append(_event(now, "flowing", leg, "the stream speaks again"))
-            leg.silent = leg.unproven = False
+            leg.silent = leg.silence_told = leg.unproven = False
             leg.renewal_pause, leg.next_renewal = self._patience.renew_us, _UNASKED
 
     def _fill(self, leg: _Leg, now: _Now, seen: Seen, rest_problem: str) -> list[tuple[int, int, Ask]]:
@@ -225,17 +227,20 @@ class Watch:
     def _judge(self, leg: _Leg, now: _Now, seen: Seen, rest_problem: str) -> None:
         """Tell what has become known of a leg that says nothing; want a new connection for a dead stream."""
         patience = self._patience
-        if leg.silent:
-            if leg.standing.state not in ("silent", "filling", "reconnecting"):
-                leg.opened = now.link.opened
+        if not now.link.flowing:
+            leg.silent = leg.silence_told  # without a connection there is nothing to find out about the stream
+        elif leg.silent:
+            if not leg.silence_told:
+                leg.silence_told, leg.opened = True, now.link.opened
                 detail = "the exchange trades it and the stream says nothing; its trades are asked for, a new connection is made"
                 seen.records.append(_event(now, "silent", leg, detail))
             elif leg.quiet > leg.received and leg.quiet == leg.answered and now.link.opened > leg.opened:
-                leg.silent = False
+                leg.silent = leg.silence_told = False
                 detail = "a new connection was made, and the exchange says that nothing has traded since"
                 seen.records.append(_event(now, "flowing", leg, detail))
                 return
             self._want_renewal(leg, now, seen)
+        if leg.silent:
             return
         unknown_us = now.now - (self._since(leg) if self._verified else max(self._began, leg.received))
         trusted = leg.quiet >= leg.received and leg.quiet > _UNASKED and not rest_problem

@@ -178,6 +178,24 @@ def test_a_refusal_is_told_once_and_its_end_too(
     assert times[1] - times[0] >= float(headers.get("Retry-After", 0))
 
 
+def test_a_symbol_that_is_refused_does_not_hold_up_the_others() -> None:
+    def delisted(query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        return (400, {}, b'{"code":-1121,"msg":"Invalid symbol."}') if query["symbol"] == "A" else trades(query)
+
+    with running(delisted) as (exchange, rest):
+        for k in range(5):
+            rest.want([Ask("A", 1, check=False), Ask("B", k, check=False)])
+            found = take(rest, lambda found: any(isinstance(each, Fill) for each in found))
+            if k == 0:
+                refused = found[0]
+                assert isinstance(refused, Event)
+                assert (refused.kind, refused.symbol) == ("rest_refused", "A")
+                assert "answered 400" in refused.detail
+                assert "Invalid symbol" in refused.detail
+        assert rest.standing.problem == ""
+    assert [query["symbol"] for query in exchange.asked] == ["A"] + ["B"] * 5
+
+
 def test_a_host_that_is_not_there() -> None:
     (port,) = take_free_ports(1)
     with running(trades, base_url=f"http://127.0.0.1:{port}") as (_, rest):

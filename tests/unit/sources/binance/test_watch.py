@@ -271,6 +271,21 @@ def test_a_connection_that_is_away_is_told_as_such() -> None:
     assert desk.look(1, speaks=()).standings[0].since_us == since, "since when it is so"
 
 
+def test_trades_without_a_connection_say_nothing_of_the_stream() -> None:
+    desk = Desk()
+    desk.link = LinkStanding(False, desk.now, "refused with status 503", 2)
+    for ask in desk.look(3, speaks=()).asks:
+        desk.answer(ask, rows=10, oldest_s_ago=2.9)
+    seen = desk.look(0.1, speaks=())
+    assert (state(seen), desk.told, seen.renew) == ("reconnecting", [], [])
+    desk.link = replace(FLOWING, opened=3)
+    seen = desk.look(0.1)
+    assert (state(seen), desk.told) == ("live", [])
+    for ask in desk.look(3).asks:
+        desk.answer(ask, rows=10, oldest_s_ago=2.9)
+    assert state(desk.look(0.1)) == "silent"
+
+
 def test_a_stream_that_cannot_be_asked_for_is_unproven_and_renewed() -> None:
     desk = Desk(verified=False)
     seen = desk.look(3.9)
