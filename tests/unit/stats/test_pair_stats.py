@@ -181,3 +181,12 @@ def test_logarithms_are_those_of_the_standard_library_to_the_last_bit() -> None:
     for rows in (1, 3, 7):  # a kernel that treats the last rows of a vector otherwise would show here
         assert _logged(prices[:rows]).tolist() == [math.log(p) for p in prices[:rows].tolist()]
     assert np.isnan(_logged(np.array([0.0, -1.0, np.nan, np.inf]))).all()
+
+
+def test_a_bar_that_lacks_trades_enters_the_windows_and_says_so() -> None:
+    plain = _bars(80)
+    marked = replace(plain, gap=np.where(np.arange(80) % 7 == 0, 3, 0).astype(np.int8))
+    stats = statistics_of(marked, MODEL, LIMIT_MS)
+    assert stats.gap.tolist() == marked.gap.tolist()
+    assert_same_bits(replace(stats, gap=plain.gap), statistics_of(plain, MODEL, LIMIT_MS))
+    assert stats.n[-1] == MODEL.window
