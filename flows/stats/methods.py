@@ -7,6 +7,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats.estimator import Estimator
 from flows.stats.huber import Huber
+from flows.stats.kalman import Kalman
 from flows.stats.ols import Ols
 from flows.stats.theil_sen import TheilSen
 from flows.stats.tls import Tls
@@ -16,6 +17,7 @@ METHODS: Mapping[str, type[Estimator]] = {
     "tls": Tls,
     "huber": Huber,
     "theil_sen": TheilSen,
+    "kalman": Kalman,
 }
 
 

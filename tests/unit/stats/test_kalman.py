@@ -1,0 +1,229 @@
+"""Kalman's filter against the textbook matrices in sixty digits, and what it is worth against a planted mispricing."""
+
+import zlib
+from decimal import Decimal, localcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pair_series import PAIR, assert_same_bits, hard_closes, logs, pair_bars, planted, recorded_closes
+
+from flows.domain.frames import PairStats
+from flows.domain.model import Model, PriceForm
+from flows.stats import kalman
+from flows.stats.estimator import Legs
+from flows.stats.kalman import WINDOWS_PER_LIFE, Kalman
+from flows.stats.pair_stats import statistics_of
+
+FIRST_INDEX = 1_700_000_123
+FIELDS = ("hedge_ratio", "hedge_ratio_se", "intercept", "spread", "zscore_one_step")
+
+
+def _model(n: int, price: PriceForm = "log", w: int | None = None, method: str = "kalman") -> Model:
+    return Model("m", method=method, price=price, window=n, z_window=w or n, correlation_window=20)
+
+
+def _kalman(y: np.ndarray, x: np.ndarray, n: int, price: PriceForm = "log", method: str = "kalman") -> PairStats:
+    return statistics_of(pair_bars(y, x), _model(n, price, method=method), stale_after_ms=10_000)
+
+
+def _restarts(rows: int, n: int) -> np.ndarray:
+    """Rows at which the filter starts anew."""
+    life = WINDOWS_PER_LIFE * n
+    due = np.flatnonzero((np.arange(FIRST_INDEX, FIRST_INDEX + rows) + zlib.crc32(str(PAIR).encode())) % life == 0)
+    return due[due >= n]
+
+
+class _Textbook:
+    """P = F·P·F' + Q, K = P·H'/S, P = (I - K·H)·P with F = I and H = [u, 1], by the full matrices in decimals."""
+
+    def __init__(self, x: list[Decimal], y: list[Decimal]) -> None:
+        n = len(x)
+        self.x0, my = sum(x) / n, sum(y) / n
+        sxx = sum((a - self.x0) ** 2 for a in x)
+        sxy = sum((a - self.x0) * (b - my) for a, b in zip(x, y, strict=True))
+        self.state = [sxy / sxx, my]
+        rss = sum((b - my - self.state[0] * (a - self.x0)) ** 2 for a, b in zip(x, y, strict=True))
+        self.noise = rss / (n - 2)
+        self.p = [[self.noise / sxx, Decimal(0)], [Decimal(0), self.noise / n]]
+        self.q = self.noise / (sxx / n) / n**2
+
+    def step(self, x: Decimal, y: Decimal) -> Decimal:
+        h = [x - self.x0, Decimal(1)]
+        self.p[0][0] += self.q
+        away = y - sum(a * b for a, b in zip(h, self.state, strict=True))
+        ph = [sum(self.p[i][j] * h[j] for j in range(2)) for i in range(2)]
+        s = sum(h[i] * ph[i] for i in range(2)) + self.noise
+        k = [value / s for value in ph]
+        self.state = [self.state[i] + k[i] * away for i in range(2)]
+        self.p = [[self.p[i][j] - k[i] * ph[j] for j in range(2)] for i in range(2)]
+        return away / s.sqrt()
+
+    def row(self, x: Decimal, y: Decimal) -> list[float]:
+        beta, alpha = self.state
+        level = alpha - beta * self.x0
+        return [float(value) for value in (beta, self.p[0][0].sqrt(), level, y - level - beta * x)]
+
+
+def _by_textbook(y: np.ndarray, x: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    with localcontext() as context:
+        context.prec = 60
+        dx, dy = [Decimal(v) for v in x.tolist()], [Decimal(v) for v in y.tolist()]
+        out = np.full((len(FIELDS), len(x)), np.nan)
+        starts, textbook = {n - 1, *_restarts(len(x), n).tolist()}, None
+        for i in range(n - 1, len(x)):
+            if textbook:
+                out[4, i] = float(textbook.step(dx[i], dy[i]))
+            if i in starts:
+                textbook = _Textbook(dx[i + 1 - n : i + 1], dy[i + 1 - n : i + 1])
+            assert textbook
+            out[:4, i] = textbook.row(dx[i], dy[i])
+    return dict(zip(FIELDS, out, strict=True))
+
+
+def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int) -> None:
+    wanted = _by_textbook(y, x, n)
+    se = wanted["hedge_ratio_se"]
+    limits = {
+        "hedge_ratio": 1e-9 * se,
+        "hedge_ratio_se": 1e-9 * se,
+        "intercept": 1e-9 * se * np.abs(x) + 1e-13 * np.abs(y),
+        "spread": 1e-9 * np.nanstd(wanted["spread"]),
+        "zscore_one_step": 1e-9,
+    }
+    for name, limit in limits.items():
+        got = getattr(stats, name)
+        assert np.array_equal(np.isnan(got), np.isnan(wanted[name])), name
+        assert np.nanmax(np.abs(got - wanted[name]) - limit) <= 0, name
+
+
+@pytest.mark.parametrize(("n", "rows"), [(20, 1_000), (300, 6_000), (3_600, 5_000)])
+def test_every_bar_of_real_closes(shared_data: Path, n: int, rows: int) -> None:
+    y, x = (closes[:rows] for closes in recorded_closes(shared_data))
+    assert len(_restarts(rows, n)) >= (rows - n) // (WINDOWS_PER_LIFE * n)
+    _check(_kalman(y, x, n), logs(y), logs(x), n)
+
+
+def test_raw_prices_and_a_jump_and_a_bad_print() -> None:
+    rng = np.random.default_rng(3)
+    x = np.round(60_000 + np.cumsum(rng.normal(0, 5, 3_000)), 1)
+    y = np.round(0.05 * x + rng.normal(0, 1, 3_000), 2)
+    x[1_000:] *= 1.03
+    x[2_000] *= 1_000
+    _check(_kalman(y, x, 60, "raw"), y, x, 60)
+
+
+def test_the_check_notices_an_intercept_that_moves(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    y, x = (closes[:1_000] for closes in recorded_closes(shared_data))
+    monkeypatch.setattr(kalman, "DELTA_ALPHA", 1e-9)
+    with pytest.raises(AssertionError):
+        _check(_kalman(y, x, 60), logs(y), logs(x), 60)
+
+
+def test_the_covariance_stays_one_through_everything_that_hurts() -> None:
+    y, x = hard_closes(20_000)
+    estimator = Kalman(_model(30), PAIR)
+    log_y, log_x, index = logs(y), logs(x), np.arange(FIRST_INDEX, FIRST_INDEX + len(y))
+    started = 0
+    for i in range(len(y)):
+        first = max(i - 60, 0)
+        estimator.estimate(Legs(index[first : i + 1], log_y[first : i + 1], log_x[first : i + 1], i - first))
+        p00, p11, p01, d = estimator.state()[1][3:7]
+        if not np.isnan(p00):
+            started += 1
+            assert p00 > 0
+            assert p11 > 0
+            assert d > 0
+            assert p01 * p01 <= p00 * p11
+    assert started > 15_000
+
+
+def test_it_starts_as_least_squares_and_starts_anew_as_that_at_absolute_bars(shared_data: Path) -> None:
+    n, rows = 60, 3_000
+    y, x = (closes[:rows] for closes in recorded_closes(shared_data))
+    stats, ols = _kalman(y, x, n), _kalman(y, x, n, method="ols")
+    starts = [n - 1, *_restarts(rows, n)]
+    assert len(starts) > 6
+    for name in ("hedge_ratio", "hedge_ratio_se"):
+        assert getattr(stats, name)[starts] == pytest.approx(getattr(ols, name)[starts], rel=1e-12)
+    others = np.setdiff1d(np.arange(n, rows), starts)
+    assert (stats.hedge_ratio[others] != ols.hedge_ratio[others]).all()
+    assert np.isfinite(
+        stats.zscore_one_step[n:]
+    ).all()  # also where it starts anew: the filter before it did not know the bar
+
+
+def test_the_beginning_of_history_is_forgotten_at_the_first_restart(shared_data: Path) -> None:
+    n, rows = 60, 2_000
+    y, x = (closes[:rows] for closes in recorded_closes(shared_data))
+    whole, dropped = pair_bars(y, x), 37
+    one = statistics_of(whole, _model(n), 10_000)
+    other = statistics_of(whole.take(slice(dropped, None)), _model(n), 10_000)
+    restart = int(_restarts(rows, n)[_restarts(rows, n) >= dropped + n][0])
+    assert restart <= dropped + (WINDOWS_PER_LIFE + 1) * n
+    before, after = slice(dropped + n, restart), slice(restart + 1, None)
+    assert (one.hedge_ratio[before] != other.hedge_ratio[: restart - dropped][n:]).all()
+    assert_same_bits(one.take(after), other.take(slice(restart + 1 - dropped, None)))
+
+
+def test_a_bar_without_a_price_teaches_nothing_and_costs_certainty() -> None:
+    y, x, _ = planted(600, 30)
+    x[300] = np.nan
+    stats = _kalman(y, x, 60)
+    assert np.isnan([stats.spread[300], stats.zscore[300], stats.zscore_one_step[300]]).all()
+    assert stats.hedge_ratio[300] == stats.hedge_ratio[299]
+    assert stats.hedge_ratio_se[300] > stats.hedge_ratio_se[299]
+    assert np.isfinite(stats.zscore_one_step[301:]).all()
+    clean = _kalman(y, np.nan_to_num(x, nan=x[299]), 60)
+    assert not np.isnan(clean.spread[300])
+
+
+def test_no_start_without_noise_or_movement() -> None:
+    rng = np.random.default_rng(1)
+    x, flat = rng.uniform(90, 110, 80), np.full(80, 50.0)
+    for y_leg, x_leg in ((x, x), (3 * x + 7, x), (flat, x), (x, flat), (flat, flat)):
+        stats = _kalman(y_leg, x_leg, 10, "raw")
+        assert all(np.isnan(getattr(stats, name)).all() for name in (*FIELDS, "zscore"))
+    thawed = np.concatenate((flat, 50 + rng.normal(0, 1, 80)))
+    late = _kalman(thawed, np.concatenate((x, x)), 10)
+    assert np.isnan(late.hedge_ratio[:80]).all()
+    assert np.isfinite(late.hedge_ratio[80:]).mean() > 0.8
+
+
+def test_in_sample_deviations_are_those_of_the_newest_line(shared_data: Path) -> None:
+    n, w = 60, 20
+    y, x = (closes[:800] for closes in recorded_closes(shared_data))
+    stats = statistics_of(pair_bars(y, x), _model(n, w=w), 10_000)
+    log_y, log_x = logs(y).astype(np.longdouble), logs(x).astype(np.longdouble)
+    for t in range(n - 1, 800):
+        window = slice(t + 1 - w, t + 1)
+        spreads = log_y[window] - stats.intercept[t] - stats.hedge_ratio[t] * log_x[window]
+        assert stats.zscore[t] == pytest.approx(float((spreads[-1] - spreads.mean()) / spreads.std(ddof=1)), abs=1e-8)
+
+
+def _diffuse(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """z of the filter as tutorials set it up: Q = 1e-4·I, R = 1e-3, a diffuse start."""
+    state, p, z = np.zeros(2), np.eye(2), np.empty(len(x))
+    for i in range(len(x)):
+        h = np.array([x[i], 1.0])
+        p = p + 1e-4 * np.eye(2)
+        s = h @ p @ h + 1e-3
+        away = y[i] - h @ state
+        z[i] = away / np.sqrt(s)
+        state = state + p @ h / s * away
+        p = p - np.outer(p @ h, h @ p) / s
+    return z
+
+
+def test_it_finds_a_planted_mispricing_and_the_tutorials_filter_does_not() -> None:
+    n = 900  # 15 half-lives
+    y, x, truth = planted(60_000, half_life=60)
+    stats = _kalman(y, x, n)
+    full = slice(2 * n, None)
+    assert np.corrcoef(stats.zscore_one_step[full], truth[full])[0, 1] >= 0.75
+    assert np.corrcoef(stats.zscore[full], truth[full])[0, 1] >= 0.75
+    deviation = np.array([np.sqrt(np.mean(stats.zscore_one_step[i : i + n] ** 2)) for i in range(2 * n, len(y) - n, n)])
+    assert 0.9 < np.median(deviation) < 1.1
+    usual = _diffuse(logs(y), logs(x))[2 * n :]
+    assert np.std(usual) < 0.02
+    assert abs(np.corrcoef(usual, truth[2 * n :])[0, 1]) < 0.5
