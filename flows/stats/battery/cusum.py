@@ -6,9 +6,9 @@
 with a half-life of 5 bars passes the 5 % level in 95 % of windows in which nothing broke. `level` has the prewhitened long-run deviation
 instead, and `hedge_ratio` is the same for the scores (x - x̄)·e, which sum up where β changes rather than the level.
 
-As the line was fitted to the same window and x wanders, the bridge is generous: at nominal 5 % the two reject in 0 to 2 % of windows
-without a break. And they are weak: a hedge ratio 20 % higher in the second half of 600 bars is seen in 98 % of windows for residuals
-without memory, in 8 % at a half-life of 5 bars (3,600 bars: 96 %). No break found is no proof of none.
+As the line was fitted to the same window and x wanders, the bridge is generous: at nominal 5 % the test rejects in 0 to 1 % of windows
+without a break. And it is weak: a hedge ratio 25 % higher in the second half of 600 bars is seen in 99 % of windows for residuals without
+memory, in 10 % at a half-life of 5 bars and never at 20. No break seen is no proof of none.
 """
 
 import math

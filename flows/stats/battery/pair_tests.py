@@ -75,7 +75,7 @@ def battery(y: F64, x: F64, *, lag: Lag = 1, fixed_hedge: float = 1.0) -> PairTe
     Raises:
         ValueError: the legs differ in length.
     """
-    line, turned = regression(y, x), regression(x, y)
+    line, turned = regression(y, x), regression(x, y, ("x", "y"))
     spread, why = line.residual, line.reason
     with np.errstate(invalid="ignore", over="ignore"):  # what is no number is told by the tests
         fixed = y - fixed_hedge * x

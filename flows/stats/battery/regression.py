@@ -41,19 +41,22 @@ class Regression:
     rss: float = math.nan
 
 
-def regression(y: F64, x: F64) -> Regression:
+def regression(y: F64, x: F64, names: tuple[str, str] = ("y", "x")) -> Regression:
     """The line through a window of two legs, shape (n,) each, in the model's price form.
+
+    Args:
+        names: what the reason calls the legs, as y here is x of the pair when the other direction is fitted.
 
     Raises:
         ValueError: the legs differ in length.
     """
     n = len(y)
-    if problem := pair_problem(y, x, LEAST_BARS):
+    if problem := pair_problem(y, x, LEAST_BARS, names):
         return Regression(n, problem)
     residual, deviation = np.empty(n), np.empty(n)
     mean_x, mean_y, sxx, syy, beta, rss = _least_squares(anchored(y), anchored(x), residual, deviation)
     alpha = (float(y[0]) + mean_y) - beta * (float(x[0]) + mean_x)
-    reason = "perfect fit: y is a straight line of x" if rss <= PERFECT * syy else ""
+    reason = f"perfect fit: {names[0]} is a straight line of {names[1]}" if rss <= PERFECT * syy else ""
     return Regression(n, reason, beta, alpha, residual, deviation, sxx, syy, rss)
 
 

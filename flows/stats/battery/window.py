@@ -31,15 +31,17 @@ def series_problem(series: F64, least: int = LEAST_BARS, name: str = "the spread
     return ""
 
 
-def pair_problem(y: F64, x: F64, least: int = LEAST_BARS) -> str:
-    """The same for two legs.
+def pair_problem(y: F64, x: F64, least: int = LEAST_BARS, names: tuple[str, str] = ("y", "x")) -> str:
+    """The same for two legs, which are called by their names.
 
     Raises:
         ValueError: the legs differ in length, which no data can excuse.
     """
     if len(y) != len(x):
-        raise ValueError(f"the legs of a window must have the same bars, y has {len(y)} and x has {len(x)}")
-    problem = series_problem(y, least, "y") or series_problem(x, least, "x")
+        raise ValueError(
+            f"the legs of a window must have the same bars, {names[0]} has {len(y)} and {names[1]} has {len(x)}"
+        )
+    problem = series_problem(y, least, names[0]) or series_problem(x, least, names[1])
     return problem or ("both legs are equal" if (y == x).all() else "")
 
 
