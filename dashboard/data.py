@@ -11,8 +11,8 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from dashboard.feed import Answer, FeedEvent
-from dashboard.feed_data import read_events, read_legs
+from dashboard.feed import Answer, FeedEvent, StageLatency
+from dashboard.feed_data import read_events, read_legs, read_stages
 from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
@@ -128,6 +128,10 @@ class Reader:
     def legs(self, dataset: str) -> Answer:
         """How the feed of the dataset stands. Raises as `rows`."""
         return read_legs(self._query, dataset)
+
+    def stages(self, dataset: str) -> tuple[StageLatency, ...]:
+        """The newest latencies of the feed. Raises as `rows`."""
+        return read_stages(self._query, dataset)
 
     def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
         """What happened to the feed, newest first. Raises as `rows`."""

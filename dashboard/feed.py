@@ -102,7 +102,6 @@ class Answer:
 
     now_us: int
     legs: tuple[LegStatus, ...]
-    stages: tuple[StageLatency, ...]
 
     @property
     def newest_us(self) -> int | None:

@@ -31,16 +31,16 @@ _KINDS = sql.SQL(" WHERE kind IN ({})").format(sql.SQL(", ").join(sql.Literal(ki
 
 
 def read_legs(query: Query, dataset: str) -> Answer:
-    """The newest status of every leg and the newest latencies of a dataset."""
+    """The newest status of every leg of a dataset."""
     rows = query(_of(_STATUS, FEED_STATUS.name, dataset), ())
     if not rows:
-        return Answer(0, (), ())
-    stages = query(_of(_LATENCY, FEED_LATENCY.name, dataset), ())
-    return Answer(
-        rows[0][0],
-        tuple(_leg(*row[1:]) for row in sorted(rows, key=lambda row: str(row[1]))),
-        tuple(_stage(*row) for row in stages),
-    )
+        return Answer(0, ())
+    return Answer(rows[0][0], tuple(_leg(*row[1:]) for row in sorted(rows, key=lambda row: str(row[1]))))
+
+
+def read_stages(query: Query, dataset: str) -> tuple[StageLatency, ...]:
+    """The newest latencies of a dataset."""
+    return tuple(_stage(*row) for row in query(_of(_LATENCY, FEED_LATENCY.name, dataset), ()))
 
 
 def read_events(query: Query, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Protocol
 
 from dashboard.data import Catalogue, Selection, readers
-from dashboard.feed import Answer, FeedEvent, Freshness, Legs
+from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
 from dashboard.frame import Frame, Rows, loaded, merged
 from dashboard.poller import Poller
 from flows.storage.client import Address
 
 _CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S = 1.0, 0.5, 1.0
+_STAGES_EVERY = 6
+"""Latencies come each 5 s, so they are asked for at every sixth look at the legs only."""
 _EVENTS = 300
 
 
@@ -25,6 +27,8 @@ class Source(Protocol):
     def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows: ...
 
     def legs(self, dataset: str) -> Answer: ...
+
+    def stages(self, dataset: str) -> tuple[StageLatency, ...]: ...
 
     def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]: ...
 
@@ -96,7 +100,7 @@ class CatalogueWatch(Poller[Catalogue | None]):
         return news
 
 
-class LegsWatch(Poller[Answer]):
+class LegsWatch(Poller[tuple[Answer, tuple[StageLatency, ...]]]):
     """How the legs of a dataset's feed stand, and whether the flow still says so."""
 
     def __init__(self, source: Source, dataset: str) -> None:
@@ -106,13 +110,16 @@ class LegsWatch(Poller[Answer]):
         self.legs = Legs()
         self._freshness = Freshness()
 
-    def _ask(self) -> Answer:
-        return self._source.legs(self.dataset)
+    def _ask(self) -> tuple[Answer, tuple[StageLatency, ...]]:
+        answer, stages = self._source.legs(self.dataset), self.legs.stages
+        if answer.legs and (not stages or self.status.polls % _STAGES_EVERY == 0):
+            stages = self._source.stages(self.dataset)
+        return answer, stages
 
-    def _take(self, answer: Answer) -> bool:
-        before = self.legs
+    def _take(self, answers: tuple[Answer, tuple[StageLatency, ...]]) -> bool:
+        before, (answer, stages) = self.legs, answers
         silent = self._freshness.silent(answer, time.monotonic())
-        self.legs = Legs(answer.legs, answer.stages, answer.newest_us, silent)
+        self.legs = Legs(answer.legs, stages, answer.newest_us, silent)
         return self.legs != before
 
 

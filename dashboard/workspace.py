@@ -41,7 +41,7 @@ class Session:
 
     def __init__(self, hub: Hub, desk: Desk, document: Any) -> None:
         self.hub, self.desk, self.document = hub, desk, document
-        self.feed_part = FeedPart(hub, desk, self._soon)
+        self.feed_part = FeedPart(hub, desk, self._soon_feed)
         self.charts = charts(self.feed_part.nav, self.feed_part.filter)
         self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
         self._watch: CatalogueWatch | None = None
@@ -49,6 +49,7 @@ class Session:
         self._endings: dict[str, Callable[[], None]] = {}
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
+        self._reading: Reading | None = None
         self._scheduled = self._ended = False
         self._location = pn.state.location
         document.js_on_event("document_ready", self.charts.script)
@@ -131,6 +132,10 @@ class Session:
             self._scheduled = True
             self.document.add_next_tick_callback(self.refresh)
 
+    def _soon_feed(self) -> None:
+        """The same for what shows the feed alone, which changes each second."""
+        self.document.add_next_tick_callback(self.refresh_feed)
+
     def _select(self) -> None:
         """Read another selection, from the next poll on."""
         selection = self.desk.selection
@@ -176,6 +181,15 @@ class Session:
         self._draw(frame)
         self._write(catalogue, now, frame, status)
 
+    def refresh_feed(self) -> None:
+        """Bring what shows the feed up to date, and the banner."""
+        now, feed = self._reading, self._feed
+        if self._ended or now is None or feed is None:
+            return
+        symbols = (now.y.symbol, now.x.symbol)
+        self.feed_part.write(symbols)
+        _write(self.banner, banner(feed.status, now, self.desk.remarks, self.feed_part.banner(symbols)))
+
     def _show_waiting(self) -> None:
         status = self._watch.status if self._watch is not None else Status()
         self.header.text = header(None, self.desk.dataset, status, 0)
@@ -183,6 +197,7 @@ class Session:
         away = status.down_since is not None
         asked = self._watch is not None and self._watch.asked
         _write(self.charts.notice, "" if away else waiting(self.desk.dataset, asked))
+        self._reading = None
         self.feed_part.write(())
 
     def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
@@ -218,10 +233,10 @@ class Session:
         self._drawn = frame
 
     def _write(self, catalogue: Catalogue, now: Reading, frame: Frame, status: Status) -> None:
-        entry, exit_, symbols = self.desk.entry, self.desk.exit, (now.y.symbol, now.x.symbol)
+        entry, exit_ = self.desk.entry, self.desk.exit
         self.header.text = header(catalogue.origin, self.desk.dataset, status, len(frame))
-        self.feed_part.write(symbols)
-        _write(self.banner, banner(status, now, self.desk.remarks, self.feed_part.banner(symbols)))
+        self._reading = now
+        self.refresh_feed()
         _write(self.tiles, tiles(now, entry, exit_) if self.desk.view == "workspace" else "")
         _write(self.charts.notice, "" if status.down_since is not None else notice(now, status.reason))
         if self.desk.view == "workspace":

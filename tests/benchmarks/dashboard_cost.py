@@ -1,7 +1,8 @@
 """What the page costs: server CPU and websocket bytes per refresh, and how long a closed bar takes to be drawn in Chromium.
 
 One page on a real QuestDB, 600 bars, two refreshes a second: a forming bar each half second, replaced by the closed one. A refresh is one
-write of both legs and their statistics; polling in between is part of its cost. Run it from the repository root.
+write of both legs and their statistics; polling in between is part of its cost, and so is the state of the feed, which comes twice a
+second. Run it from the repository root.
 """
 
 import contextlib
@@ -23,6 +24,7 @@ sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "browser")]
 from chromium import system_chromium  # noqa: E402
 from desk_page import DeskPage, served  # noqa: E402
 from desk_rows import Market, Writer  # noqa: E402
+from feed_rows import FeedPulse, FeedWriter, LegRow  # noqa: E402
 
 from flows.storage.server import ManagedServer  # noqa: E402
 from tests.benchmarks.ports import free_ports  # noqa: E402
@@ -77,6 +79,9 @@ def _stack() -> Iterator[tuple[Writer, Market, DeskPage, int, dict[str, int]]]:
         writer.prepare()
         writer.write(0, HISTORY)
         writer.await_rows(HISTORY)
+        feed = FeedWriter(database.address, "")
+        feed.latency()
+        stack.enter_context(FeedPulse(feed, LegRow("ETHUSDT"), LegRow("BTCUSDT")))
         url, pid = stack.enter_context(served(page_port, home / "panel.log", environment))
         playwright = stack.enter_context(sync_playwright())
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

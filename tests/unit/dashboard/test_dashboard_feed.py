@@ -176,14 +176,14 @@ def test_whatever_the_feed_says_is_escaped() -> None:
 
 
 def answer(newest_us: int, now_us: int) -> Answer:
-    return Answer(now_us, (replace(LEG, asked_us=newest_us),), ())
+    return Answer(now_us, (replace(LEG, asked_us=newest_us),))
 
 
 def test_a_flow_is_silent_by_the_clock_of_the_database() -> None:
     limit = int(FLOW_SILENT_AFTER_S * 1_000_000)
     assert not Freshness().silent(answer(NOW, NOW + limit), 0.0)
     assert Freshness().silent(answer(NOW, NOW + limit + 1), 0.0)
-    assert not Freshness().silent(Answer(0, (), ()), 0.0), "nothing written is another thing"
+    assert not Freshness().silent(Answer(0, ()), 0.0), "nothing written is another thing"
 
 
 def test_a_flow_whose_clock_runs_ahead_is_silent_when_it_stops() -> None:

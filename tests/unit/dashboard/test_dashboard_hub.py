@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dashboard.data import Catalogue, MissingTableError, Selection
-from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, LegStatus
+from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, LegStatus, StageLatency
 from dashboard.frame import COLUMNS, ROW_OF, Rows
 from dashboard.hub import Feed, Hub
 from flows.domain.interval import Interval
@@ -28,12 +28,15 @@ class Bars:
         self.problem: Exception | None = None
         self.asked: list[int | None] = []
         self.closed = 0
-        self.legs_answer = Answer(0, (), ())
+        self.legs_answer = Answer(0, ())
 
     def legs(self, dataset: str) -> Answer:
         if self.problem is not None:
             raise self.problem
         return self.legs_answer
+
+    def stages(self, dataset: str) -> tuple[StageLatency, ...]:
+        return (StageLatency("bar_row", 0, 1.0, 2.0, 3.0, 4.0, 5),)
 
     def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
         event = FeedEvent(self.count, self.count, "gap" if gaps_only else "connected", "", dataset, None, None, limit)
@@ -257,18 +260,18 @@ def test_the_legs_are_told_when_they_change_and_when_the_flow_falls_silent() -> 
     async def test() -> None:
         source = Bars()
         leg = LegStatus("A", "live", 0, "", 1_000_000_000, 999_000_000, 1, 0, 0, 0, 0)
-        source.legs_answer = Answer(leg.asked_us, (leg,), ())
+        source.legs_answer = Answer(leg.asked_us, (leg,))
         watch, told = Hub(lambda: source, POLL_S).legs("q3"), []
         watch.subscribe(lambda: told.append((watch.legs.newest_us, watch.legs.flow_silent)))
         await until(lambda: told == [(1_000_000_000, False)])
         polls = watch.status.polls
-        source.legs_answer = Answer(leg.asked_us + 1_000_000, (leg,), ())
+        source.legs_answer = Answer(leg.asked_us + 1_000_000, (leg,))
         await until(lambda: watch.status.polls >= polls + 2)
         assert len(told) == 1, "a second later and nothing new: not told"
-        source.legs_answer = Answer(leg.asked_us + int(FLOW_SILENT_AFTER_S * 1e6) + 1, (leg,), ())
+        source.legs_answer = Answer(leg.asked_us + int(FLOW_SILENT_AFTER_S * 1e6) + 1, (leg,))
         await until(lambda: told[-1] == (1_000_000_000, True))
         spoken = replace(leg, asked_us=2_000_000_000, state="silent")
-        source.legs_answer = Answer(spoken.asked_us, (spoken,), ())
+        source.legs_answer = Answer(spoken.asked_us, (spoken,))
         await until(lambda: told[-1] == (2_000_000_000, False))
 
     run(test())
