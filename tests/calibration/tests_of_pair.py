@@ -9,7 +9,6 @@ from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
-from calibration.simulated_pairs import reverting, tied, unrelated, walk
 
 from flows.stats.battery.adf import adf
 from flows.stats.battery.cusum import cusum
@@ -23,6 +22,7 @@ from flows.stats.battery.pair_tests import battery
 from flows.stats.battery.regression import regression
 from flows.stats.battery.variance_ratio import variance_ratio
 from flows.stats.battery.verdict import discoveries, verdict
+from tests.calibration.simulated_pairs import reverting, tied, unrelated, walk
 
 N = 600
 BETA = 0.8

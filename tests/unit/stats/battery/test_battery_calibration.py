@@ -5,12 +5,12 @@ import importlib
 import pkgutil
 
 import numpy as np
-from calibration.simulated_pairs import unrelated
-from calibration.tests_of_pair import Rate, calibrate_tests
 
 import flows.stats.battery
 from flows.stats.battery.mackinnon import p_value
 from flows.stats.battery.pair_tests import battery
+from tests.calibration.simulated_pairs import unrelated
+from tests.calibration.tests_of_pair import Rate, calibrate_tests
 
 
 def test_every_rate_keeps_to_its_claim() -> None:

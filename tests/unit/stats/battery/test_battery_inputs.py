@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from calibration.simulated_pairs import reverting, tied, unrelated, walk
 from numba.core.dispatcher import Dispatcher
 
 import flows.stats.battery
@@ -25,6 +24,7 @@ from flows.stats.battery.kpss import kpss
 from flows.stats.battery.pair_tests import PairTests, battery
 from flows.stats.battery.regression import regression
 from flows.stats.battery.variance_ratio import variance_ratio
+from tests.calibration.simulated_pairs import reverting, tied, unrelated, walk
 
 N = 200
 OF_THE_LEGS = ("y_on_x", "x_on_y", "johansen", "half_life", "variance_ratio", "hurst", "cusum", "hedge_error")

@@ -12,7 +12,6 @@ import statsmodels.api as sm
 from arch.unitroot import ADF as ArchADF
 from arch.unitroot import VarianceRatio as ArchVarianceRatio
 from arch.unitroot.cointegration import engle_granger as arch_engle_granger
-from calibration.simulated_pairs import tied, unrelated
 from pair_series import logs, recorded_closes
 from scipy.stats import kstwobign, norm
 from statsmodels.stats.diagnostic import breaks_cusumolsresid
@@ -35,6 +34,7 @@ from flows.stats.battery.kpss import kpss
 from flows.stats.battery.mackinnon import Series, critical_values, p_value
 from flows.stats.battery.regression import regression
 from flows.stats.battery.variance_ratio import HORIZONS, variance_ratio
+from tests.calibration.simulated_pairs import tied, unrelated
 
 LAGS: tuple[Lag, ...] = (0, 1, 4, "aic")
 

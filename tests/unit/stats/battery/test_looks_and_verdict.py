@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from calibration.simulated_pairs import tied, unrelated
 from scipy.stats import binom
 
 from flows.stats.battery.cusum import Bridge, Cusum
@@ -24,6 +23,7 @@ from flows.stats.battery.looks import (
 )
 from flows.stats.battery.pair_tests import PairTests, battery
 from flows.stats.battery.verdict import Discovery, discoveries, verdict
+from tests.calibration.simulated_pairs import tied, unrelated
 
 MINUTE = 60_000_000
 NAME = "ETHUSDT/BTCUSDT 1m"
