@@ -176,16 +176,18 @@ def test_a_full_queue_stops_the_reading_and_loses_nothing() -> None:
 def test_429_is_obeyed(exchange: RunningExchange) -> None:
     with LiveFeed(binance(exchange)) as feed:
         feed.until_rows(200)
-        exchange.control("add", fault="rest", status=429, retry_after=2, for_s=1.5)
+        exchange.control("add", fault="rest", status=429, retry_after=3, for_s=2.5)
+        exchange.control("add", fault="refuse", for_s=0.3)
         exchange.control("add", fault="drop")
         feed.until(lambda feed: "rest_refused" in feed.kinds(), "refused")
-        assert "BTCUSDT" in feed.board.readiness()[1]["legs"], "rows wait and cannot be had"
+        feed.until(lambda feed: feed.state("BTCUSDT") == "filling", "rows that wait and cannot be had")
+        assert "asks too often" in feed.board.readiness()[1]["legs"]["BTCUSDT"]["detail"]
         feed.until(lambda feed: "rest_back" in feed.kinds(), "back")
         feed.until(lambda feed: feed.board.readiness()[0], "ready again")
     feed.assert_whole()
     (refused, _, why), (back, _, _) = feed.told("rest_refused")[0], feed.told("rest_back")[0]
-    assert "429: this address asks too often; next try in 2 s" in why
-    assert 2_000_000 <= back - refused < 3_000_000
+    assert "429: this address asks too often; next try in 3 s" in why
+    assert 3_000_000 <= back - refused < 4_000_000
     assert len(feed.told("rest_refused")) == 1, "it was not asked in between"
 
 

@@ -298,7 +298,8 @@ class Client:
         link.changed.set()
         if self._pausing is not None:
             wire.transport.pause_reading()
-        self._queue.tell("connected", f"{self._name(link)}: {len(link.missing)} streams", len(link.missing))
+        many = len(self._groups[link.part].streams)
+        self._queue.tell("connected", f"{self._name(link)}: {many} streams", many)
         closed = asyncio.ensure_future(wire.wait_closed())
         try:
             while True:

@@ -113,6 +113,8 @@ def apply(
         received = row[RECEIVED]
         if received != NOT_GIVEN:
             tick(clock, received, grace)
+            if row[SYMBOL] >= 0:
+                legs[row[SYMBOL], LEG_RECEIVED] = max(legs[row[SYMBOL], LEG_RECEIVED], received)
         filed[i] = clock[NEWEST] if clock[NEWEST] > 0 else max(received, 0)
         verdicts[i] = _judged(row, clock, legs, grace, most_ahead)
 

@@ -22,6 +22,8 @@ _FRESH_US = _SECOND
 _TRUST_US = 60 * _SECOND
 """A leg that was proven quiet counts as such for this long while its next check waits for the budget."""
 _MOST_RENEWALS_US = 600 * _SECOND
+_MOST_REORDERED = 100
+"""More missing ids than this are a gap at once."""
 _UNASKED = -(1 << 62)
 _TIME = re.compile(rb'"T"\s*:\s*(\d+)')
 
@@ -162,7 +164,7 @@ class Watch:
             last_id, received, held, held_since, first_held = (column[row] for column in columns)
             now = _Now(now_us, last_id, received, held, held_since, first_held, links[self._links[k]])
             self._heard(leg, now, seen)
-            gap = self._verified and now.held > 0 and now.held_since + self._patience.reorder_us <= now_us
+            gap = self._verified and now.held > 0 and self._is_gap(now)
             if gap:
                 wishes += self._fill(leg, now, seen, rest_problem)
             else:
@@ -174,6 +176,11 @@ class Watch:
         wishes.sort(key=lambda wish: wish[:2])
         seen.asks.extend(ask for _, _, ask in wishes)
         return seen
+
+    def _is_gap(self, now: _Now) -> bool:
+        """Whether missing ids are more than messages that come in another order."""
+        jump = now.first_held - now.last_id - 1
+        return now.held_since + self._patience.reorder_us <= now.now or jump > _MOST_REORDERED
 
     def _heard(self, leg: _Leg, now: _Now, seen: Seen) -> None:
         if now.received == leg.received:
@@ -214,11 +221,16 @@ class Watch:
             ask = Ask(leg.symbol, NEWEST, check=True)
         else:
             since = self._since(leg)
-            due = since + self._patience.leg_silent_after_us
+            silence = self._patience.leg_silent_after_us
+            due = since + (silence if self._known(leg) else silence // 3)
             ask = Ask(leg.symbol, now.last_id + 1, check=True)
         if leg.next_check > _UNASKED and since <= leg.next_check:
             due = min(due, leg.next_check)
         return [(1, since, ask)] if due <= now.now else []
+
+    def _known(self, leg: _Leg) -> bool:
+        """Whether anything is known of a leg since the feed began or went on."""
+        return max(leg.received, leg.quiet) > self._began
 
     def _since(self, leg: _Leg) -> int:
         """Since when nothing is known of a leg."""
@@ -287,8 +299,11 @@ class Watch:
             return "silent", "the exchange trades it and the stream says nothing: its trades come by REST"
         if leg.unproven:
             return "unproven", self._doubt(rest_problem)
+        if not self._known(leg):
+            return "waiting", f"nothing since the start; {rest_problem or now.link.detail}"
         silent_us = now.now - max(self._began, leg.received)
-        quiet = silent_us > self._patience.leg_silent_after_us and leg.quiet >= leg.received
+        silent = silent_us > self._patience.leg_silent_after_us or leg.received <= self._began
+        quiet = silent and leg.quiet >= leg.received
         return ("quiet", "") if quiet else ("live", "")
 
 

@@ -29,7 +29,7 @@ class Desk:
             held=np.zeros(2, np.int64), held_since=none.copy(), first_held=none.copy(), filled=np.zeros(2, np.int64),
             missing=np.zeros(2, np.int64), proven=none.copy(), watermark=np.zeros(2, np.int64),
         )  # fmt: skip
-        self.watch = Watch(["A", "B"], [0, 1], [0, 0], PATIENCE, verified, self.now)
+        self.watch = Watch(["A", "B"], [0, 1], [0, 0], PATIENCE, verified, self.now - 1)
         self.link, self.problem = FLOWING, ""
         self.told: list[Event | Lost] = []
 
@@ -195,11 +195,35 @@ def test_a_leg_that_never_spoke_is_anchored_then_checked() -> None:
     for ask in asks:
         desk.answer(ask)
     desk.legs.received[0] = desk.now
-    assert desk.look(1.9).asks == []
-    seen = desk.look(1.1)
-    assert seen.asks == [Ask("B", 101, check=True)]
-    desk.answer(seen.asks[0], rows=5, oldest_s_ago=2.9)
+    assert desk.look(0.9).asks == []
+    (ask,) = desk.look(0.1).asks
+    assert ask == Ask("B", 101, check=True)
+    desk.answer(ask, rows=5, oldest_s_ago=0.9)
+    assert state(desk.look(0.1)) == "waiting", "they may still be on their way"
+    (ask,) = desk.look(0.9).asks
+    desk.answer(ask, rows=5, oldest_s_ago=1.9)
     assert state(desk.look(0.1)) == "silent"
+
+
+def test_a_leg_that_goes_on_after_a_restart_is_not_believed_before_it_speaks_or_is_proven_quiet() -> None:
+    desk = Desk()
+    desk.legs.received[1] = desk.now - 3_600 * S  # out of the saved state
+    assert state(desk.look(0.5)) == "waiting"
+    (ask,) = desk.look(0.5).asks
+    desk.answer(ask)
+    assert state(desk.look(0.1)) == "quiet"
+    assert state(desk.look(0.1, speaks=(0, 1))) == "live"
+
+
+def test_a_large_jump_is_a_gap_at_once() -> None:
+    desk = Desk()
+    desk.hold(202)
+    seen = desk.look(0)
+    assert (state(seen), seen.asks) == ("filling", [Ask("B", 101, check=False)])
+    desk = Desk()
+    desk.hold(201)
+    seen = desk.look(0)
+    assert (state(seen), seen.asks) == ("live", [])
 
 
 def test_missing_ids_are_waited_for_then_told_and_asked_for() -> None:
