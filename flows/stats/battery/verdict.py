@@ -5,7 +5,8 @@ The first row that applies gives the word:
 | word | said when |
 |---|---|
 | unknown | the newest look could not be said, or there is none |
-| too early | the looks of the last 24 h amount to fewer than 4 separate windows |
+| window too long | 24 h cannot hold 2 windows: a day of looks is one look |
+| too early | the looks of the last 24 h amount to fewer than 2 separate windows so far |
 | no evidence | under 10 % of the looks pass in both directions, and the share does not survive beside the other pairs |
 | weak evidence | under 30 % of the looks pass, or the share does not survive beside the other pairs |
 | breaking | the newest window shows a break of the line at 1 % |
@@ -13,10 +14,10 @@ The first row that applies gives the word:
 | reverting | none of these |
 
 "Survives beside the other pairs": the bound on the chance of such a share (`looks`) is a discovery by Benjamini and Hochberg's rule over
-the pairs watched in that interval, at a stated rate of false ones. Why 10 % and 30 %: unrelated legs pass in 2 % of looks, and in 11 %
-on the worst day of a hundred when a day holds 5 windows (3 % when it holds 144); legs with a half-life of a thirtieth of the window pass
-in 45 %, of a fifteenth in 12 %. The half-life and the break test describe the newest window alone; they colour what a day has shown and
-never replace it.
+the pairs watched in that interval, at a stated rate of false ones. Why 10 % and 30 %: unrelated legs pass in 2 % of looks, and in 11 % on
+the worst day of a hundred when a day holds 5 windows (23 % when it holds 2, 3 % when it holds 144); legs with a half-life of a thirtieth
+of the window pass in 45 %, of a fifteenth in 12 %. The half-life and the break test describe the newest window alone; they colour what a
+day has shown and never replace it.
 """
 
 import math
@@ -26,12 +27,14 @@ from typing import Literal
 
 from flows.stats.battery.fdr import benjamini_hochberg
 from flows.stats.battery.half_life import FEW_HALF_LIVES, HalfLife
-from flows.stats.battery.looks import DayOfLooks
+from flows.stats.battery.looks import DAY_US, DayOfLooks
 from flows.stats.battery.pair_tests import PairTests
 
-Word = Literal["unknown", "too early", "no evidence", "weak evidence", "breaking", "too slow", "reverting"]
+Word = Literal[
+    "unknown", "window too long", "too early", "no evidence", "weak evidence", "breaking", "too slow", "reverting"
+]
 
-LEAST_WINDOWS = 4
+LEAST_WINDOWS = 2
 SOME, MANY = 0.10, 0.30
 BREAK_LEVEL = 0.01
 
@@ -75,11 +78,16 @@ def verdict(name: str, tests: PairTests, bar_us: int, day: DayOfLooks, discovery
     Args:
         name: of pair and interval, as the sentence begins. tests: of the newest look. bar_us: length of a bar.
     """
-    word = _word(tests, day, discovery)
+    held = DAY_US // (max(tests.n, 1) * bar_us)
+    word = _word(tests, day, discovery, held)
     if word == "unknown":
         return Verdict(word, f"{name}: unknown: {tests.reason or 'no look in the last 24 h could be said'}.")
     parts = [_share(day)]
-    if word == "too early":
+    if word == "window too long":
+        parts.append(
+            f"24 h hold {_counted(held, 'window')} of {tests.n:,} bars, {LEAST_WINDOWS} are needed: take a shorter one"
+        )
+    elif word == "too early":
         parts.append(f"{_counted(day.windows, 'separate window')} so far, {LEAST_WINDOWS} are needed")
     else:
         parts.append(_beside_others(discovery))
@@ -90,9 +98,11 @@ def verdict(name: str, tests: PairTests, bar_us: int, day: DayOfLooks, discovery
     return Verdict(word, f"{name}: {word}: {'; '.join(parts)}.")
 
 
-def _word(tests: PairTests, day: DayOfLooks, discovery: Discovery) -> Word:
+def _word(tests: PairTests, day: DayOfLooks, discovery: Discovery, held: int) -> Word:
     if tests.reason or not day.known:
         return "unknown"
+    if held < LEAST_WINDOWS:
+        return "window too long"
     if day.windows < LEAST_WINDOWS:
         return "too early"
     if day.share < SOME and not discovery.survives:

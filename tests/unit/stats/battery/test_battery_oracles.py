@@ -12,7 +12,7 @@ import statsmodels.api as sm
 from arch.unitroot import ADF as ArchADF
 from arch.unitroot import VarianceRatio as ArchVarianceRatio
 from arch.unitroot.cointegration import engle_granger as arch_engle_granger
-from pair_series import logs, recorded_closes
+from pair_series import hard_closes, logs, recorded_closes
 from scipy.stats import kstwobign, norm
 from statsmodels.stats.diagnostic import breaks_cusumolsresid
 from statsmodels.stats.multitest import multipletests
@@ -32,6 +32,7 @@ from flows.stats.battery.hurst import hurst
 from flows.stats.battery.johansen import Johansen, johansen
 from flows.stats.battery.kpss import kpss
 from flows.stats.battery.mackinnon import Series, critical_values, p_value
+from flows.stats.battery.pair_tests import battery
 from flows.stats.battery.regression import regression
 from flows.stats.battery.variance_ratio import HORIZONS, variance_ratio
 from tests.calibration.simulated_pairs import tied, unrelated
@@ -154,6 +155,31 @@ def test_johansen_gives_the_same_for_legs_in_either_order(windows: list) -> None
         one, other = johansen(y, x), johansen(x, y)
         assert one.trace == pytest.approx(other.trace, rel=1e-9)
         assert one.hedge_ratio == pytest.approx(1.0 / other.hedge_ratio, rel=1e-7)
+
+
+@pytest.mark.parametrize("n", [20, 60, 300, 3600])
+def test_flat_stretches_jumps_and_a_bad_print(n: int) -> None:
+    """Prices in whole ticks, most unchanged from bar to bar: what is said is right, and what is flat is said to be."""
+    y, x = (logs(prices) for prices in hard_closes(12_000))
+    reasons, said = set(), 0
+    for start in range(0, len(y) - n, (len(y) - n) // (12 if n > 1_000 else 50)):
+        (a, b), tests = (
+            _centred(y[start : start + n], x[start : start + n]),
+            battery(y[start : start + n], x[start : start + n]),
+        )
+        reasons.add(tests.reason)
+        if tests.reason:
+            assert math.isnan(tests.p_value)
+            continue
+        said += 1
+        assert tests.y_on_x.statistic == pytest.approx(coint(a, b, maxlag=1, autolag=None)[0], rel=1e-9)
+        assert tests.x_on_y.statistic == pytest.approx(coint(b, a, maxlag=1, autolag=None)[0], rel=1e-9)
+        assert tests.johansen.trace == pytest.approx(coint_johansen(np.column_stack((a, b)), 0, 1).trace_stat, rel=1e-8)
+        wanted = adfuller(a - b, 1, "c", None, result_object=False)[0]
+        assert tests.adf.statistic == pytest.approx(wanted, rel=1e-8)
+    assert said >= 10
+    if n < 1_000:
+        assert {"y does not change over the window", "x does not change over the window"} <= reasons
 
 
 @pytest.mark.parametrize("lag", [None, 0, 7])

@@ -164,9 +164,11 @@ SURVIVES, FAILS = Discovery(True, 28, 0.05), Discovery(False, 28, 0.05)
         ("weak evidence", _tests(), _day(9), SURVIVES),
         ("no evidence", _tests(), _day(9), FAILS),
         ("no evidence", _tests(break_p=0.001), _day(0), FAILS),
-        ("too early", _tests(), _day(96, windows=3), SURVIVES),
+        ("no evidence", _tests(), _day(9, windows=2), FAILS),
+        ("too early", _tests(), _day(96, windows=1), SURVIVES),
         ("unknown", _tests(), DayOfLooks(), FAILS),
         ("unknown", battery(np.ones(300), np.arange(300.0)), _day(60), SURVIVES),
+        ("unknown", battery(np.ones(0), np.ones(0)), DayOfLooks(), FAILS),
     ],
 )
 def test_each_word_at_its_border(word: str, tests: PairTests, day: DayOfLooks, discovery: Discovery) -> None:
@@ -191,12 +193,23 @@ def test_the_sentence_carries_the_numbers() -> None:
     early = DayOfLooks(12, 10, 1, 1, 1.0)
     assert verdict(NAME, _tests(), MINUTE, early, FAILS).sentence == (
         "ETHUSDT/BTCUSDT 1m: too early: 10% of 10 looks in the last 24 h pass in both directions, 2 more could not be said; "
-        "1 separate window so far, 4 are needed."
+        "1 separate window so far, 2 are needed."
     )
     flat = battery(np.ones(300), np.arange(300.0))
     assert verdict(NAME, flat, MINUTE, _day(60), FAILS).sentence == (
         "ETHUSDT/BTCUSDT 1m: unknown: y does not change over the window."
     )
+
+
+def test_a_window_of_which_a_day_holds_one_is_said_to_be_too_long() -> None:
+    hour = 60 * MINUTE
+    assert verdict(NAME, _tests(), hour, _day(60), SURVIVES).sentence == (
+        "ETHUSDT/BTCUSDT 1m: window too long: 62% of 96 looks in the last 24 h pass in both directions; "
+        "24 h hold 0 windows of 300 bars, 2 are needed: take a shorter one."
+    )
+    longest = DAY_US // 2 // 300
+    words = [verdict(NAME, _tests(), bar_us, _day(60), SURVIVES).word for bar_us in (longest, longest + 1)]
+    assert words == ["reverting", "window too long"]
 
 
 def test_the_sentence_says_what_cannot_be_told_and_what_contradicts() -> None:
