@@ -15,6 +15,7 @@ from flows.domain.pair import Pair
 from flows.simulator.clock import Clock, real_ms
 from flows.simulator.edits import Edits
 from flows.simulator.market import Market
+from flows.simulator.replayed import Replayed
 from flows.simulator.script import read_script
 from flows.simulator.server import LIFE_S, Exchange
 from flows.simulator.tape import Tape
@@ -27,6 +28,8 @@ PARAMETERS: dict[str, Any] = {
     "half_life_s": 60.0,
     "mispricing_bp": 6.0,
 }
+_LEAD_MS = 1_500
+"""Readers connect before the first recorded trade."""
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
@@ -40,7 +43,8 @@ class RunningExchange:
 
     Args:
         speed: of the exchange's clock. life_s: of a connection. history_s: of REST. All seconds are the exchange's.
-        script: file of faults. start_ms: what its clock says at the start; the time here by default. changed: parameters of the market.
+        script: file of faults. start_ms: what its clock says at the start; the time here by default.
+        capture: a recording in the place of the market. changed: parameters of the market.
 
     Attributes:
         port: where; start_ms: when the market began; parameters: of the market.
@@ -56,11 +60,12 @@ class RunningExchange:
         history_s: float = 7_200.0,
         script: Path | None = None,
         start_ms: int | None = None,
+        capture: Path | None = None,
         **changed: Any,
     ) -> None:
         self.port, self.first_id, self.changed = port, first_id, changed
         self.speed, self._life_s, self._history_s, self._script = speed, life_s, history_s, script
-        self.start_ms = start_ms or 0
+        self.start_ms, self._capture = start_ms or 0, capture
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._ready = threading.Event()
@@ -103,9 +108,12 @@ class RunningExchange:
         self._loop.close()
 
     async def _serve(self) -> None:
+        replayed = Replayed(self._capture) if self._capture else None
         now = real_ms()
         self.start_ms = self.start_ms or now
-        served = self.same_market()
+        if replayed is not None:
+            replayed.begin(self.start_ms, int(_LEAD_MS * self.speed))
+        served = replayed or self.same_market()
         tape = Tape(served, Edits([each.symbol for each in served.listings]), int(self._history_s * 1_000), 2_000_000)
         script = read_script(self._script) if self._script else ()
         exchange = Exchange(tape, Clock(now, self.start_ms, self.speed), self._life_s, script)

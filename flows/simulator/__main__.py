@@ -112,8 +112,9 @@ def _above_zero(text: str) -> float:
 def _tape(options: argparse.Namespace) -> tuple[Tape, Clock]:
     history_ms = int(options.history_s * 1_000)
     if options.capture:
-        now = real_ms()
-        replayed = Replayed(options.capture, now, int(_LEAD_MS * options.speed))
+        replayed = Replayed(options.capture)
+        now = real_ms()  # once it is read, which may take a while
+        replayed.begin(now, int(_LEAD_MS * options.speed))
         edits = Edits([each.symbol for each in replayed.listings])
         return Tape(replayed, edits, history_ms, _HISTORY_ROWS), Clock(now, now, options.speed)
     values = {name: getattr(options, name) for name, _, _ in _MARKET}

@@ -59,39 +59,41 @@ def market_tape(
     history_ms: int,
     history_rows: int,
     first_id: int | None = None,
+    real: Callable[[], int] = real_ms,
 ) -> tuple[Tape, Clock]:
     """The market of these parameters and its clock: the one that the file tells of, where it can be gone on with, or a new one.
 
     Args:
         parameters: a fingerprint, as JSON has it, with the key `speed`. make: gives the market; takes `start_ms`, `first_id`, `position`.
         path: the file; None: nothing is kept.
-        first_id: of a new market; None: above all that were ever used.
+        first_id: of a new market; None: above all that were ever used. real: the clock here, Unix milliseconds.
 
     Raises:
         PairdeskError: the file is there and cannot be read.
     """
     kept = _read(path) if path is not None else None
     speed = parameters["speed"]
-    now = real_ms()
+    now = real()
     if kept is not None and kept.parameters == parameters:
-        clock = Clock(kept.anchor_real_ms, kept.anchor_ms, speed)
+        clock = Clock(kept.anchor_real_ms, kept.anchor_ms, speed, real)
         if 0 <= clock.steady_ms() - kept.alive_ms <= _LONGEST_STOP_MS:
             market = make(start_ms=kept.start_ms, first_id=kept.first_id, position=kept.market)
             edits = Edits([each.symbol for each in market.listings], kept.edits)
             faults = [Fault(**fault) for fault in kept.faults]
-            return _keeping(Tape(market, edits, history_ms, history_rows, faults), clock, kept, path), clock
+            return _keeping(Tape(market, edits, history_ms, history_rows, faults), clock, kept, path, real), clock
     above = 0 if kept is None else kept.next_id
     kept = Kept(parameters, now, now, now, max(now * _IDS_PER_MS, above) if first_id is None else first_id, now, 0)
     market = make(start_ms=now, first_id=kept.first_id)
-    clock = Clock(now, now, speed)
+    clock = Clock(now, now, speed, real)
     tape = Tape(market, Edits([each.symbol for each in market.listings]), history_ms, history_rows)
-    return _keeping(tape, clock, kept, path), clock
+    return _keeping(tape, clock, kept, path, real), clock
 
 
-def _keeping(tape: Tape, clock: Clock, kept: Kept, path: Path | None) -> Tape:
+def _keeping(tape: Tape, clock: Clock, kept: Kept, path: Path | None, real: Callable[[], int]) -> Tape:
     if path is not None:
-        keeper = Keeper(tape, clock, kept, path)
+        keeper = Keeper(tape, clock, kept, path, real)
         tape.on_turn, tape.on_change = keeper.turned, keeper.save
+        keeper.save()
     tape.advance(clock.now_ms())
     return tape
 
@@ -99,8 +101,8 @@ def _keeping(tape: Tape, clock: Clock, kept: Kept, path: Path | None) -> Tape:
 class Keeper:
     """Writes the file: at each change of the market's faults, and each second of the exchange or here, whichever is longer."""
 
-    def __init__(self, tape: Tape, clock: Clock, kept: Kept, path: Path) -> None:
-        self._tape, self._clock, self._kept, self._path = tape, clock, kept, path
+    def __init__(self, tape: Tape, clock: Clock, kept: Kept, path: Path, real: Callable[[], int]) -> None:
+        self._tape, self._clock, self._kept, self._path, self._real = tape, clock, kept, path, real
         self._positions = deque([(tape.now_ms, kept.market, kept.edits)])
         self._saved_real_ms = 0
         self._failed = False
@@ -111,10 +113,7 @@ class Keeper:
         assert isinstance(market, Market)
         if market.next_ms - self._positions[-1][0] >= _BETWEEN_POSITIONS_MS:
             self._positions.append((market.next_ms, market.position(), self._tape.edits.position()))
-            oldest = self._tape.history.begins_ms(market.next_ms)
-            while len(self._positions) > 1 and self._positions[1][0] <= oldest:
-                self._positions.popleft()
-        if real_ms() - self._saved_real_ms >= 1_000:
+        if self._real() - self._saved_real_ms >= 1_000:
             self.save()
 
     def save(self) -> None:
@@ -122,6 +121,9 @@ class Keeper:
         market = self._tape.source
         assert isinstance(market, Market)
         kept = self._kept
+        oldest = self._tape.history.begins_ms(self._tape.now_ms)
+        while len(self._positions) > 1 and self._positions[1][0] <= oldest:
+            self._positions.popleft()
         since, kept.market, kept.edits = self._positions[0]
         kept.alive_ms = self._clock.steady_ms()
         kept.next_id = market.next_id + self._tape.edits.most_shift + _UNSAVED_IDS
@@ -137,7 +139,7 @@ class Keeper:
             if not self._failed:
                 _logger.warning("%s: cannot be written: %s; a restart will begin anew", self._path, error.strerror)
             self._failed = True
-        self._saved_real_ms = real_ms()
+        self._saved_real_ms = self._real()
 
 
 def _over(fault: Fault, since_ms: int, edits: dict[str, Any] | None) -> bool:

@@ -28,28 +28,29 @@ _Found = dict[tuple[str, int], dict[str, Any]]
 class Replayed:
     """Trades of one kind of streams out of a capture.
 
-    Args:
-        start_ms: when the exchange starts. lead_ms: how much later the first trade is, so that readers can connect.
-
     Raises:
         InputError: a file that cannot be read, or without a trade.
     """
 
-    def __init__(self, path: Path, start_ms: int, lead_ms: int) -> None:
+    def __init__(self, path: Path) -> None:
         kind, found = _read(path)
         self.kinds: tuple[str, ...] = (kind,)
-        self.start_ms = start_ms
+        self.start_ms = 0
         symbols = sorted({symbol for symbol, _ in found})
         self.listings: tuple[Listing, ...] = tuple(_listing(symbol, found) for symbol in symbols)
         self._rows = np.concatenate([_rows(k, each, kind, found) for k, each in enumerate(self.listings)], axis=1)
         self._rows = self._rows[:, np.argsort(self._rows[Field.event], kind="stable")]
-        shift = start_ms + lead_ms - int(self._rows[Field.event, 0])
-        self._rows[Field.event] += shift
-        self._rows[Field.time] += shift
         many = self._rows[Field.last] - self._rows[Field.first] + 1
         # An aggregate does not say what its single trades were; there are no streams of them.
         self._fills_before = np.concatenate([[0], np.cumsum(many)])
         self._taken = 0
+
+    def begin(self, start_ms: int, lead_ms: int) -> None:
+        """Move the times, so that the first trade is `lead_ms` after the start of the exchange and readers can connect before."""
+        self.start_ms = start_ms
+        shift = start_ms + lead_ms - int(self._rows[Field.event, 0])
+        self._rows[Field.event] += shift
+        self._rows[Field.time] += shift
 
     def take(self, now_ms: int) -> Pulse:
         """What is due and was not taken before."""
