@@ -15,7 +15,9 @@ import pytest
 pytestmark = pytest.mark.questdb
 
 ROOT = Path(__file__).parent.parent.parent
-SETTINGS = ("STORAGE__HTTP_PORT", "STORAGE__PG_PORT", "STORAGE__HEALTH_PORT", "SIMULATOR__PORT", "DASHBOARD__PORT")
+SETTINGS = (
+    "STORAGE__HTTP_PORT", "STORAGE__PG_PORT", "STORAGE__HEALTH_PORT", "SIMULATOR__PORT", "DASHBOARD__PORT", "HEALTH__PORT",
+)  # fmt: skip
 DEADLINE_S = 120
 
 
@@ -42,9 +44,7 @@ class Shell:
 
     def run(self, line: str) -> str:
         """Run to the end; what it printed. File names are taken from the test's folder."""
-        line = line.replace("ticks.csv", str(self.folder / "ticks.csv")).replace(
-            "--out out", f"--out {self.folder}/out"
-        )
+        line = self._here(line)
         done = subprocess.run(
             ["bash", "-c", line],
             cwd=ROOT,
@@ -57,8 +57,15 @@ class Shell:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
+    def _here(self, line: str) -> str:
+        """The line with its files in the test's folder."""
+        for name in ("ticks.csv", "captures/"):
+            line = line.replace(name, f"{self.folder}/{name}")
+        return line.replace("--out ", f"--out {self.folder}/")
+
     def start(self, line: str) -> subprocess.Popen[bytes]:
         """Start what runs until it is told to stop."""
+        line = self._here(line)
         with (self.folder / f"output{len(self.running)}").open("wb") as output:
             process = subprocess.Popen(
                 ["bash", "-c", f"exec {line}"], cwd=ROOT, env=self.environment, stdout=output, stderr=output
@@ -129,6 +136,8 @@ def test_every_command_of_the_readme_is_known_here() -> None:
         "make test",
         ".venv/bin/pairs replay ticks.csv --out out",
         ".venv/bin/pairs replay ticks.csv --dataset day1",
+        ".venv/bin/pairs capture --out captures --config config/simulated.toml",
+        ".venv/bin/pairs replay captures/capture-*.zst --out out",
         ".venv/bin/pairs db --origin simulated",
         ".venv/bin/pairs simulate",
         ".venv/bin/python -m bytewax.run \"flows.pairs:flow('config/simulated.toml')\"",
@@ -164,8 +173,20 @@ def test_replay_into_files_and_into_questdb(shell: Shell) -> None:
     assert "6,000 trades" in shell.run(commands()[3])
 
 
+def test_a_capture_and_its_replay(shell: Shell) -> None:
+    capture, replay, _, exchange = commands()[4:8]
+    shell.start(exchange)
+    shell.until(lambda: shell.answers("SIMULATOR__PORT", "/fapi/v1/ping"))
+    shell.start(capture)
+    shell.until(lambda: shell.answers("HEALTH__PORT", "/readyz"))
+    assert shell.stop() == [0, 0], shell.output()
+    told = re.search(r"([\d,]+) trades; 1 files", shell.output())
+    assert told is not None, shell.output()
+    assert f"{told[1]} trades (0 late)" in shell.run(replay)
+
+
 def test_the_stack_in_pieces(shell: Shell) -> None:
-    database, exchange, flow, page = commands()[4:]
+    database, exchange, flow, page = commands()[6:]
     shell.start(database)
     shell.until(lambda: shell.answers("STORAGE__HTTP_PORT", "/exec?query=select%201"))
     shell.start(exchange)
