@@ -34,7 +34,7 @@ from flows.sinks.tables import Storable, group_of
 from flows.sources import stop
 from flows.sources.binance.board import Board
 from flows.sources.binance.source import BinanceSource
-from flows.stats.methods import METHODS
+from flows.stats.methods import METHODS, estimator
 from flows.stats.operators import pair_stats
 from flows.storage.client import Address, address_of, wait_ready
 from flows.storage.datasets import Dataset, register
@@ -75,7 +75,7 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
         forming_every_ms: how far the watermark moves between two emissions of open bars; 0 for files.
 
     Raises:
-        SettingsError: a model with a method that does not exist.
+        SettingsError: a model with a method that does not exist, or with values that its method refuses.
     """
     _check_methods(settings)
     market = settings.market
@@ -98,6 +98,10 @@ def _check_methods(settings: Settings) -> None:
         if model.method not in METHODS:
             known = ", ".join(METHODS)
             raise SettingsError(f'models.{model.name}.method must be one of {known}, was "{model.method}"')
+        try:
+            estimator(model, settings.market.pairs[0])
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
 
 
 def _told_apart(items: Frames) -> tuple[KeyedStream[Chunk[Ticks]], Frames]:

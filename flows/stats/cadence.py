@@ -21,13 +21,13 @@ import zlib
 from abc import ABC, abstractmethod
 
 import numpy as np
+from numba import njit
 
 from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats import moments, zscore
 from flows.stats.estimator import FIT_COLUMNS, Legs
-from flows.stats.runs import run_lengths
 
 FITS_PER_WINDOW = 5
 
@@ -80,29 +80,51 @@ class LineOnCadence(ABC):
 
     def _lines(self, legs: Legs, first: int) -> F64:
         """The fit that holds at each row from `first` on, NaN where none does, shape (8, rows - first)."""
-        rows, length = np.arange(first, len(legs.index)), run_lengths(legs.index)
-        due = np.flatnonzero(((legs.index + self._phase) % self._every == 0) & (length >= self._n))
-        newest = np.searchsorted(due, rows, side="right") - 1
-        oldest = max(int(newest[0]), 0) if len(rows) else len(due)
-        fits = np.full((FIT_ROWS, len(due) - oldest + 1), np.nan)
-        self._compute(legs, due[oldest:], fits[:, 1:])
-        held = np.maximum(newest - oldest + 1, 0)
-        same_run = rows - np.concatenate((np.array([-1]), due[oldest:]))[held] < length[first:]
-        return np.take(fits, np.where(same_run, held, 0), axis=1)
+        held, ends = np.empty((2, len(legs.index) - first), np.int64)
+        count = _schedule(legs.index, first, self._n, self._every, self._phase, held, ends)
+        fits = np.full((FIT_ROWS, count + 1), np.nan)
+        if count:
+            self._compute(legs, ends[:count], fits[:, 1:])
+        return np.take(fits, held, axis=1)
 
-    def _compute(self, legs: Legs, due: I64, fits: F64) -> None:
-        """The fits of the rows `due`, of which only the first can be known already, and remember the last."""
-        if not len(due):
-            return
+    def _compute(self, legs: Legs, ends: I64, fits: F64) -> None:
+        """The fits of the windows that end at these rows, of which only the first can be known already, and remember the last."""
         known = 0
-        if self._last is not None and self._last[0] == legs.index[due[0]]:
+        if self._last is not None and self._last[0] == legs.index[ends[0]]:
             fits[:, 0] = self._last[1]
             known = 1
-        made = np.empty((FIT_ROWS, len(due) - known))
-        self._fit(legs.x, legs.y, due[known:], made)
-        fits[:, known:] = made
-        self._last = int(legs.index[due[-1]]), fits[:, -1].copy()
+        if known < len(ends):
+            made = np.empty((FIT_ROWS, len(ends) - known))
+            self._fit(legs.x, legs.y, ends[known:], made)
+            fits[:, known:] = made
+            self._last = int(legs.index[ends[-1]]), made[:, -1].copy()
 
     @abstractmethod
     def _fit(self, x: F64, y: F64, ends: I64, out: F64) -> None:
         """Fit the windows that end at the rows `ends` into the columns of `out`, shape (8, fits); NaN where there is no line."""
+
+
+@njit(cache=True)
+def _schedule(index: I64, first: int, n: int, every: int, phase: int, held: I64, ends: I64) -> int:
+    """Which fit holds at each row from `first` on: into `held` its number from 1, 0 for none; into `ends` the row it is made at.
+
+    Returns:
+        how many fits that is.
+    """
+    run = due = count = 0
+    newest = -1
+    for j in range(len(index)):
+        if j == 0 or index[j] != index[j - 1] + 1:
+            run, newest = j, -1
+            due = j + (every - (index[j] + phase) % every) % every
+        if j == due:
+            due += every
+            if j - run + 1 >= n:
+                newest = j
+        if j < first:
+            continue
+        if newest >= 0 and (count == 0 or ends[count - 1] != newest):
+            ends[count] = newest
+            count += 1
+        held[j - first] = count if newest >= 0 else 0
+    return count

@@ -29,7 +29,8 @@ LARGEST_WINDOW = 3_600
 _NORMAL_MEDIAN = 0.6744897501960817
 _NORMAL_975 = 1.959963984540054
 _PERFECT = 1e-12  # of the variance
-_SAMPLE = 1_000
+_FEW = 64  # bars with so few pairs that a sample saves nothing
+_SAMPLED_PER_BAR = 4
 _LARGEST = 1.7976931348623157e308  # no slope of prices, so it keeps out the infinite ones of bars with the same x
 
 
@@ -139,9 +140,9 @@ def _at_ranks(x: F64, y: F64, pairs: int, low_rank: int, high_rank: int, slopes:
 def _bracket(x: F64, y: F64, pairs: int, low_rank: int, high_rank: int, room: F64) -> tuple[float, float]:
     """Two slopes between which the ranks should be, from a sample of evenly spaced pairs; everything where there are few."""
     n = len(x)
-    step = n * (n - 1) // 2 // _SAMPLE
-    if step < 2:
+    if n < _FEW:
         return -_LARGEST, _LARGEST
+    step = n // (2 * _SAMPLED_PER_BAR)
     size, skip = 0, 0
     for i in range(n - 1):
         j = i + 1 + skip
@@ -169,13 +170,15 @@ def _collect(x: F64, y: F64, low: float, high: float, slopes: F64) -> tuple[int,
     below = kept = 0
     for i in range(n - 1):
         others = n - 1 - i
-        for j in range(others):  # a loop of its own, so that several slopes are divided at once
-            row[j] = (y[i + 1 + j] - y[i]) / (x[i + 1 + j] - x[i])
+        smaller = 0
+        for j in range(others):  # nothing here depends on the slope before, so several are divided at once
+            slope = (y[i + 1 + j] - y[i]) / (x[i + 1 + j] - x[i])
+            row[j] = slope
+            smaller += (slope < low) & (slope >= -_LARGEST)
+        below += smaller
         for j in range(others):
-            slope = row[j]
-            slopes[kept] = slope
-            kept += (slope >= low) & (slope <= high)
-            below += (slope < low) & (slope >= -_LARGEST)
+            slopes[kept] = row[j]
+            kept += (row[j] >= low) & (row[j] <= high)
     return below, kept
 
 

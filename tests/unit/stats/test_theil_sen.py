@@ -78,13 +78,13 @@ def test_least_squares_fail_the_same_check(shared_data: Path) -> None:
 
 def test_a_sample_that_misleads_changes_no_bit() -> None:
     """Patterns in step with the sampled pairs: the wanted slopes lie outside the bracket, and everything is collected."""
-    rng, n, pairs = np.random.default_rng(0), 80, 80 * 79 // 2
+    rng, n, pairs = np.random.default_rng(0), 96, 96 * 95 // 2
     half = NORMAL_975 * np.sqrt(n * (n - 1) * (2 * n + 5) / 18)
     low_rank, high_rank = round((pairs - half) / 2) - 1, round((pairs + half) / 2)
     misled = 0
-    for trial in range(300):
+    for _ in range(100):
         x = np.cumsum(rng.normal(size=n))
-        y = np.where(np.arange(n) % (2 + trial % 19) == 0, 3 * x, -2 * x) + rng.normal(size=n) * 0.01
+        y = np.where(np.arange(n) % 3 == 0, 3 * x, -2 * x) + rng.normal(size=n) * 0.01
         room, fit = np.empty(pairs), np.empty((8, 1))
         low, high = theil_sen._bracket(x, y, pairs, low_rank, high_rank, room)
         below, kept = theil_sen._collect(x, y, low, high, room)
@@ -93,7 +93,7 @@ def test_a_sample_that_misleads_changes_no_bit() -> None:
         wanted = theilslopes(y, x)
         assert fit[4, 0] == wanted.slope
         assert fit[5, 0] == pytest.approx((wanted.high_slope - wanted.low_slope) / (2 * NORMAL_975), rel=1e-14)
-    assert misled > 5
+    assert misled > 20
 
 
 def test_a_quarter_of_bad_prints_in_either_leg_does_not_turn_the_line() -> None:
