@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,12 +28,27 @@ from flows.simulator.script import read_script
 from flows.simulator.server import LIFE_S, Exchange
 from flows.simulator.tape import Tape
 
+
+def _above_zero(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 1e9:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
+    return value
+
+
+def _symbols(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 200:
+        raise argparse.ArgumentTypeError(f"expected 0 to 200, found {text}")
+    return value
+
+
 _MARKET = (
-    ("symbols", int, "so many in all: synthetic ones are added to those of the pairs; 0: none"),
+    ("symbols", _symbols, "so many in all, 2 to 200: synthetic ones are added to those of the pairs; 0: none"),
     ("seed", int, "the same seed gives the same market"),
-    ("trades_per_s", float, "aggregate trades per second over all symbols"),
+    ("trades_per_s", _above_zero, "aggregate trades per second over all symbols"),
     ("hedge_ratio", float, "planted in each pair"),
-    ("half_life_s", float, "of the mispricing"),
+    ("half_life_s", _above_zero, "of the mispricing"),
     ("mispricing_bp", float, "its standard deviation, in basis points"),
 )
 _SERVER = (("host", str, "address to listen on"), ("port", int, "0: the system chooses"))
@@ -94,19 +109,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _add_settings(
-    group: argparse._ArgumentGroup, names: Sequence[tuple[str, type, str]], settings: SimulatorSettings
+    group: argparse._ArgumentGroup,
+    names: Sequence[tuple[str, Callable[[str], object], str]],
+    settings: SimulatorSettings,
 ) -> None:
     for name, kind, text in names:
         default = getattr(settings, name)
         flag = f"--{name.replace('_', '-')}"
         group.add_argument(flag, type=kind, default=default, help=f"{text} (default {default})")
-
-
-def _above_zero(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 1e9:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, found {text}")
-    return value
 
 
 def _tape(options: argparse.Namespace) -> tuple[Tape, Clock]:

@@ -31,7 +31,7 @@ class Delivery:
         Args:
             faults: active ones of `KINDS`.
         """
-        if not (faults or self._held.shape[1] or self._delayed.shape[1]):
+        if not (faults or self.waits):
             return rows, None
         rows = self._stalled(rows, [fault for fault in faults if fault.kind == "stall"])
         broken = None
@@ -46,6 +46,11 @@ class Delivery:
                 drawn = self._drawn(fault, rows)
                 broken = drawn if broken is None else broken | drawn
         return rows, broken
+
+    @property
+    def waits(self) -> bool:
+        """Whether messages are held back."""
+        return bool(self._held.shape[1] or self._delayed.shape[1])
 
     def _concerned(self, fault: Fault, rows: I64) -> Flags:
         meant = np.array([fault.concerns(stream) for stream in self._streams])

@@ -61,7 +61,7 @@ class History:
             return
         rows = np.concatenate(self._new, axis=1)
         self._new, self._new_rows = [], 0
-        order = np.argsort(rows[Field.symbol], kind="stable")
+        order = np.argsort(rows[Field.symbol].astype(np.int16), kind="stable")
         names, starts = np.unique(rows[Field.symbol, order], return_index=True)
         for name, mine in zip(names.tolist(), np.split(order, starts[1:]), strict=True):
             self._kept[name].append(rows[:, mine][_LINES])

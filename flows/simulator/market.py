@@ -96,17 +96,18 @@ class Market:
         self._carried = np.zeros((0, 3))
         if position is not None:
             self._go_to(position)
-        self._present, self._taken = self._next_block(), 0
+        self._taken = 0
+        self.turn()
 
     def take(self, now_ms: int) -> Pulse:
         """The trades of the present block sent up to `now_ms` that were not handed out before."""
-        trades = self._take(now_ms)
-        return Pulse(aggregate_rows(trades), trades.fills)
+        start, stop = self._due(now_ms)
+        return Pulse(self._rows[:, start:stop], self._present.fills[self._fill_bounds[start] : self._fill_bounds[stop]])
 
-    def _take(self, now_ms: int) -> Trades:
+    def _due(self, now_ms: int) -> tuple[int, int]:
         start = self._taken
-        self._taken = max(start, int(np.searchsorted(self._present.event_ms, now_ms, "right")))
-        return self._present.cut(start, self._taken)
+        self._taken = max(start, int(self._present.event_ms.searchsorted(now_ms, "right")))
+        return start, self._taken
 
     def over(self, now_ms: int) -> bool:
         """Whether the present block is handed out and the next one has begun."""
@@ -125,13 +126,16 @@ class Market:
     def turn(self) -> None:
         """Make the next block the present one."""
         self._present, self._taken = self._next_block(), 0
+        self._rows = aggregate_rows(self._present)
+        many = self._present.last_id - self._present.first_id + 1
+        self._fill_bounds = np.concatenate([[0], np.cumsum(many)])
 
     def until(self, now_ms: int) -> Trades:
         """The trades sent up to `now_ms` that were not handed out before, over any number of blocks."""
-        parts = [self._take(now_ms)]
+        parts = [self._present.cut(*self._due(now_ms))]
         while self.over(now_ms):
             self.turn()
-            parts.append(self._take(now_ms))
+            parts.append(self._present.cut(*self._due(now_ms)))
         return joined(parts)
 
     def burst(self, number: int, from_ms: int, until_ms: int, times: float) -> None:
@@ -176,8 +180,9 @@ class Market:
         event_ms = time_ms + self._draw.integers(1, _MAX_DELAY_MS, count)
         event_ms = np.maximum(np.maximum.accumulate(event_ms), self._last_event_ms) if count else event_ms
         self._last_event_ms = int(event_ms[-1]) if count else self._last_event_ms
-        aggregate_id = _numbered(symbol, np.ones(count, np.int64), self._next_aggregate)
-        last_id = _numbered(symbol, many, self._next_fill) + many - 1
+        by_symbol = np.argsort(symbol.astype(np.int16), kind="stable")  # small numbers are sorted by their digits
+        aggregate_id = _numbered(symbol, by_symbol, np.ones(count, np.int64), self._next_aggregate)
+        last_id = _numbered(symbol, by_symbol, many, self._next_fill) + many - 1
         self._block += 1
         return Trades(
             symbol, time_ms, event_ms, aggregate_id, last_id - many + 1, last_id, price, size, ~buys, fills
@@ -242,12 +247,16 @@ def _quotes(listings: tuple[Listing, ...], logs: F64, symbol: I64, buys: Flags) 
     return prices
 
 
-def _numbered(symbol: I64, many: I64, following: I64) -> I64:
-    """First id of each row where row i takes `many[i]` ids of its symbol; `following` moves on."""
+def _numbered(symbol: I64, by_symbol: I64, many: I64, following: I64) -> I64:
+    """First id of each row where row i takes `many[i]` ids of its symbol; `following` moves on.
+
+    Args:
+        by_symbol: the rows sorted by symbol, stably.
+    """
+    name, taken = symbol[by_symbol], many[by_symbol]
+    before = np.cumsum(taken) - taken
+    used = np.bincount(symbol, many, len(following)).astype(np.int64)
     first = np.empty(len(symbol), np.int64)
-    for k in np.unique(symbol):
-        mine = symbol == k
-        ends = np.cumsum(many[mine])
-        first[mine] = following[k] + ends - many[mine]
-        following[k] += ends[-1]
+    first[by_symbol] = before + (following - np.cumsum(used) + used)[name]
+    following += used
     return first

@@ -36,7 +36,7 @@ class Publisher:
         between = faults.active(*delivery.KINDS)
         for kind, deliver in self._delivery.items():
             readers = [reader for reader in self.readers if reader.subscription.kind == kind]
-            if readers or between:
+            if (readers and pulse.rows.shape[1]) or between or deliver.waits:
                 self._send(kind, readers, *deliver(pulse.of_kind(kind), between))
         slow = faults.active("slow")
         for reader in tuple(self.readers):

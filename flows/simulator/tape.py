@@ -88,7 +88,10 @@ class Tape:
         self.change(replace(fault, until_ms=max(self.now_ms, fault.since_ms)))
 
     def _taken(self) -> Pulse:
-        pulse = self.edits(self.source.take(self.now_ms))
+        pulse = self.source.take(self.now_ms)
+        if not pulse.rows.shape[1]:
+            return pulse
+        pulse = self.edits(pulse)
         self.history.append(pulse.true_rows)
         return pulse
 

@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -139,47 +135,3 @@ def test_subscribe_list_unsubscribe(exchange: RunningExchange) -> None:
 )
 def test_bad_requests_get_an_error(exchange: RunningExchange, request_: dict[str, Any] | str, code: int) -> None:
     assert talk(exchange, "/market/ws", [request_], 1)[0]["error"]["code"] == code
-
-
-def test_the_command_serves_and_stops() -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "flows.simulator",
-        "--port",
-        "0",
-        "--seed",
-        "3",
-        "--pairs",
-        "SOLUSDT/ETHUSDT",
-        "--trades-per-s",
-        "200",
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
-    try:
-        assert process.stdout is not None
-        found = re.search(r"ws://127\.0\.0\.1:(\d+) \(seed 3\): ETHUSDT, SOLUSDT", process.stdout.readline())
-        assert found
-        assert get(f"http://127.0.0.1:{found[1]}/fapi/v1/ping") == (200, {})
-        process.send_signal(signal.SIGTERM)
-        asked = time.monotonic()
-        assert process.wait(10) == 0
-        assert time.monotonic() - asked < 2
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-def test_a_busy_port_is_said_in_one_line(exchange: RunningExchange) -> None:
-    command = [sys.executable, "-m", "flows.simulator", "--port", str(exchange.port)]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert ended.returncode == 1
-    assert "address already in use" in ended.stderr
-    assert ended.stderr.count("\n") == 1
-
-
-def test_a_bad_pair_is_said_in_one_line() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "flows.simulator", "--pairs", "BTCUSDT"], capture_output=True, text=True, timeout=60
-    )
-    assert (ended.returncode, ended.stderr) == (2, 'expected a pair as "Y/X", found "BTCUSDT"\n')
