@@ -85,6 +85,10 @@ class LineOnCadence(ABC):
         fits = np.full((FIT_ROWS, count + 1), np.nan)
         if count:
             self._compute(legs, ends[:count], fits[:, 1:])
+        elif (
+            not legs.first
+        ):  # the first bars of all compile the fit, so that the first one that is due does not wait for it
+            self._fit(legs.x, legs.y, ends[:0], np.empty((FIT_ROWS, 0)))
         return np.take(fits, held, axis=1)
 
     def _compute(self, legs: Legs, ends: I64, fits: F64) -> None:

@@ -1,6 +1,8 @@
 """Fits on a cadence: when they are made, how long they hold, what is measured from them, and that the carried one changes nothing."""
 
+import pickle
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,11 @@ from flows.domain.frames import F64, I64
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
+from flows.stats import cadence, huber, kalman, theil_sen, tls
 from flows.stats.cadence import LineOnCadence, bars_between_fits
 from flows.stats.estimator import FIT_COLUMNS, Legs
 from flows.stats.huber import Huber
-from flows.stats.pair_stats import PairState, PairStatistics, statistics_of
+from flows.stats.pair_stats import PairState, PairStatistics, statistics_of, warm_up
 
 FIRST_INDEX = 1_700_000_123
 
@@ -25,8 +28,10 @@ class _Endpoints(LineOnCadence):
     def __init__(self, model: Model, pair: Pair, state: tuple[int, F64] | None = None) -> None:
         super().__init__(model, pair, state)
         self.made: list[int] = []
+        self.calls = 0
 
     def _fit(self, x: F64, y: F64, ends: I64, out: F64) -> None:
+        self.calls += 1
         self.made += ends.tolist()
         begins = ends - self._n + 1
         out[0], out[1], out[2], out[3] = x[begins], y[begins], 0.0, 0.0
@@ -86,6 +91,29 @@ def test_every_fit_is_made_once_however_the_bars_come(piece: int) -> None:
         made += [row + oldest for row in live.made]
     assert np.array_equal(np.concatenate(parts, axis=1), wanted, equal_nan=True)
     assert made == whole.made
+
+
+def test_the_first_bars_compile_the_fit_and_no_later_bar_calls_it_for_nothing() -> None:
+    index, y, x = _series()
+    estimator = _Endpoints(_model(40), PAIR)
+    estimator.estimate(Legs(index[:2], y[:2], x[:2], 0))
+    assert (estimator.calls, estimator.made) == (1, [])
+    for row in range(2, 400):
+        estimator.estimate(Legs(index[: row + 1], y[: row + 1], x[: row + 1], row))
+    assert estimator.calls == 1 + len(estimator.made)
+
+
+def test_warming_up_leaves_one_signature_of_every_kernel() -> None:
+    models = tuple(_model(20, w, method) for w in (20, 10) for method in ("tls", "huber", "theil_sen", "kalman"))
+    models = tuple(replace(model, name=f"{model.method}{model.z_window}") for model in models)
+    warm_up(models)
+    kernels = (tls._tls, huber._huber, theil_sen._theil_sen, kalman._kalman, cadence._schedule)
+    y, x = hard_closes(200)
+    statistics = PairStatistics(PAIR, Interval.S1, models, 10_000)
+    for start in range(0, 200, 40):
+        statistics.update(pair_bars(y, x).take(slice(start, start + 40)))
+        statistics = PairStatistics(PAIR, Interval.S1, models, 10_000, pickle.loads(pickle.dumps(statistics.state())))
+    assert [len(kernel.signatures) for kernel in kernels] == [1] * len(kernels)
 
 
 def test_without_the_carried_fit_it_is_made_again_with_the_same_bits() -> None:
