@@ -19,10 +19,8 @@ from flows.domain.frames import LATENCY_STAGES, FeedEvents, FeedLatency
 from flows.domain.scale import UNKNOWN
 from flows.health import HealthServer
 from flows.sources.binance.board import Board, View
-from flows.sources.binance.client import Standing
 from flows.sources.binance.feed import Legs
-from flows.sources.binance.rest import RestStanding
-from flows.sources.binance.watch import LegStanding
+from flows.sources.binance.standing import LegStanding, LinkStanding, RestStanding
 from flows.status import show
 
 NOW = 1_700_000_100_000_000
@@ -40,7 +38,8 @@ def board(state: str = "live", detail: str = "") -> Board:
     made.show(
         View(
             NOW, 12_000, ("BTCUSDT", "ETHUSDT"), (0, 1), [LegStanding(state, NOW - 95 * S, detail), LegStanding("quiet", NOW, "")],
-            legs, [Standing(True, NOW - 60 * S, "connected to [market] as 1 of 1", 3)], RestStanding("", 246), 5, {"messages": 98_765},
+            legs, [LinkStanding(True, NOW - 60 * S, "connected to [market] as 1 of 1", 3)], RestStanding("", 246, 2_000), 5,
+            {"messages": 98_765},
         )
     )  # fmt: skip
     made.measure(

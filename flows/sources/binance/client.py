@@ -9,10 +9,10 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from flows.sources.binance.link import Group, Limits, Link, ended, reason_of
 from flows.sources.binance.queue import Drained, ReadQueue
 from flows.sources.binance.reach import on_this_machine
 from flows.sources.binance.standing import LinkStanding
@@ -30,49 +30,6 @@ _LIFE_SPREAD = 0.05
 """Connections made together do not end together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """How patient and how large the client may be; units in the names."""
-
-    connect_timeout_s: float
-    silent_after_s: float
-    reconnect_min_s: float
-    reconnect_max_s: float
-    connection_life_s: float
-    handover_s: float
-    queue_limit: int
-    max_message_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """The streams of one connection.
-
-    Attributes:
-        url: of the combined streams. streams: lower-case names as in the messages.
-    """
-
-    url: str
-    streams: tuple[str, ...]
-
-
-@dataclass(eq=False)
-class _Link:
-    """One connection of a group, from its dialling to its end."""
-
-    part: int
-    number: int
-    life_s: float
-    missing: set[str]
-    """Streams that have brought nothing on this connection yet."""
-    task: "asyncio.Task[str]" = field(init=False)
-    wire: Wire | None = None
-    opened_s: float = 0.0
-    heard_s: float = 0.0
-    flowed: bool = False
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-
 class Client:
     """Stays connected to every group until closed, without a limit of tries.
 
@@ -84,7 +41,7 @@ class Client:
     def __init__(self, groups: Sequence[Group], limits: Limits, clock: Callable[[], int]) -> None:
         self._groups, self._limits, self._clock = tuple(groups), limits, clock
         self._queue = ReadQueue(clock, limits.queue_limit, len(self._groups))
-        self._links: set[_Link] = set()
+        self._links: set[Link] = set()
         self._renewals: list[asyncio.Event] = []
         self._opened = [0] * len(self._groups)
         self._standings = [LinkStanding(False, clock(), "not connected yet", 0) for _ in self._groups]
@@ -189,7 +146,7 @@ class Client:
                 renewal.clear()
                 not_before_s = self._loop.time() + renewal_pause
 
-    async def _wish_or_end(self, link: _Link, renewal: asyncio.Event, not_before_s: float) -> str | None:
+    async def _wish_or_end(self, link: Link, renewal: asyncio.Event, not_before_s: float) -> str | None:
         """Why a new connection is wanted beside this one; None when this one has ended."""
         while not link.task.done():
             now_s = self._loop.time()
@@ -201,7 +158,7 @@ class Client:
             await asyncio.wait({link.task}, timeout=_LOOK_S)
         return None
 
-    async def _hand_over(self, part: int, old: _Link, why: str, tasks: asyncio.TaskGroup) -> _Link:
+    async def _hand_over(self, part: int, old: Link, why: str, tasks: asyncio.TaskGroup) -> Link:
         """A new connection beside the old one, until it carries what the old one carried; the one that is kept."""
         new = self._dial(part, tasks)
         carried = set(self._groups[part].streams) - old.missing
@@ -221,35 +178,35 @@ class Client:
             await asyncio.wait({new.task, old.task, waiting}, timeout=left_s, return_when=_FIRST)
             waiting.cancel()
         if new.task.done() or not (new.opened_s or old.task.done()):
-            await _ended(new.task)
+            await ended(new.task)
             self._links.discard(new)
-            self._queue.tell("disconnected", f"{self._name(new)}: {_reason(new)}; the one before it is read on")
+            self._queue.tell("disconnected", f"{self._name(new)}: {reason_of(new)}; the one before it is read on")
             return old
         if old.task.done():
             self._lost(old)
             if new.flowed:
                 self._stand(part, True, f"connection {new.number}")
             return new
-        await _ended(old.task)
+        await ended(old.task)
         self._links.discard(old)
         left = len(carried & new.missing)
         silent_yet = f"; {left} of its {len(carried)} streams have not spoken on the new one yet" if left else ""
         self._queue.tell("handover", f"{self._name(new)} follows connection {old.number}: {why}{silent_yet}")
         return new
 
-    def _dial(self, part: int, tasks: asyncio.TaskGroup) -> _Link:
+    def _dial(self, part: int, tasks: asyncio.TaskGroup) -> Link:
         self._opened[part] += 1
         life_s = self._limits.connection_life_s * random.uniform(1 - _LIFE_SPREAD, 1.0)
-        link = _Link(part, self._opened[part], life_s, set(self._groups[part].streams))
+        link = Link(part, self._opened[part], life_s, set(self._groups[part].streams))
         link.task = tasks.create_task(self._connection(link))
         self._links.add(link)
         return link
 
-    def _lost(self, link: _Link) -> None:
+    def _lost(self, link: Link) -> None:
         self._links.discard(link)
         if not any(other.flowed and other.part == link.part for other in self._links):
             self._queue.unread(link.part)
-        reason = _reason(link)
+        reason = reason_of(link)
         _log.warning("%s: %s", self._name(link), reason)
         self._queue.tell("disconnected", f"{self._name(link)}: {reason}")
         self._stand(link.part, False, reason)
@@ -259,12 +216,12 @@ class Client:
         since = before.since_us if before.flowing == flowing else self._clock()
         self._standings[part] = LinkStanding(flowing, since, detail, self._opened[part])
 
-    def _name(self, link: _Link) -> str:
+    def _name(self, link: Link) -> str:
         host = self._groups[link.part].url.partition("?")[0]
         group = f"group {link.part + 1} of {len(self._groups)}, " if len(self._groups) > 1 else ""
         return f"{host} ({group}connection {link.number})"
 
-    async def _connection(self, link: _Link) -> str:
+    async def _connection(self, link: Link) -> str:
         """One connection from its opening to its end; why it ended."""
         limits, url = self._limits, self._groups[link.part].url
         try:
@@ -284,14 +241,14 @@ class Client:
         finally:
             await wire.close()
 
-    def _wiring(self, link: _Link) -> Callable[..., ClientConnection]:
+    def _wiring(self, link: Link) -> Callable[..., ClientConnection]:
         def wiring(*args: object, **options: object) -> Wire:
             link.wire = Wire(lambda messages: self._take(link, messages), *args, **options)
             return link.wire
 
         return wiring
 
-    async def _read(self, link: _Link, wire: ClientConnection) -> str:
+    async def _read(self, link: Link, wire: ClientConnection) -> str:
         """Watch over an open connection until it ends or falls silent."""
         loop, silent_after = self._loop, self._limits.silent_after_s
         link.opened_s = link.heard_s = loop.time()
@@ -318,7 +275,7 @@ class Client:
         finally:
             closed.cancel()
 
-    def _take(self, link: _Link, messages: list[bytes]) -> None:
+    def _take(self, link: Link, messages: list[bytes]) -> None:
         """What one connection read just now."""
         if self._closing:
             return
@@ -367,19 +324,6 @@ class Client:
 
 
 _FIRST = asyncio.FIRST_COMPLETED
-
-
-async def _ended(task: "asyncio.Task[str]") -> None:
-    """End a connection's task and wait for it."""
-    task.cancel()
-    await asyncio.wait({task})
-
-
-def _reason(link: _Link) -> str:
-    """Why a link that ended did so."""
-    if link.task.cancelled():
-        return "it could not be opened in time"
-    return link.task.result()
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> Exception:

@@ -10,9 +10,10 @@ from bytewax.inputs import FixedPartitionedSource
 from flows.errors import FeedError
 from flows.latency import Latency
 from flows.sources.binance.board import Board
-from flows.sources.binance.client import Client, Group, Limits
+from flows.sources.binance.client import Client
 from flows.sources.binance.clock import ReceiveClock
 from flows.sources.binance.feed import Feed
+from flows.sources.binance.link import Group, Limits
 from flows.sources.binance.partition import PARTITION, BinancePartition, Item, LiveState, Parts
 from flows.sources.binance.recorder import CapturePosition, Recorder
 from flows.sources.binance.records import Lost, Session

@@ -20,8 +20,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from flows.errors import FeedError
-from flows.sources.binance.client import Client, Group, Limits
+from flows.sources.binance.client import Client
 from flows.sources.binance.clock import ReceiveClock
+from flows.sources.binance.link import Group, Limits
 from flows.sources.binance.queue import Gulp, Item
 from flows.sources.binance.records import Event, Resumed
 
