@@ -1,7 +1,7 @@
 """Legs of ticks for tests: made ones, frames around them, and the Hayashi-Yoshida definition in its O(n·m) form as oracle."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -13,8 +13,7 @@ from flows.domain.chunk import Chunk
 from flows.domain.frames import Ticks
 from flows.domain.instrument import Instrument
 from flows.domain.pair import Pair
-from flows.sources.detect import recognise
-from flows.sources.merge import TickFiles
+from flows.sources.files import PARTITION, FileSource
 
 PAIR = Pair("ETHUSDT", "BTCUSDT")
 S = 1_000_000
@@ -77,13 +76,23 @@ def ticks_of(rows: Sequence[tuple[str, int, int, float]], decimals: dict[str, in
     )  # fmt: skip
 
 
-def recorded_chunks(path: Path, block_bytes: int = 1 << 22) -> list[Chunk[Ticks]]:
-    """A recorded file as the source gives it."""
-    files = TickFiles([recognise(path)], lambda _: True, 1_000_000, 10**12, 0.05, block_bytes)
-    found: list[Chunk[Ticks]] = []
-    while (chunks := files.read()) is not None:
-        found += [Chunk(c.watermark, c.rows) for c in chunks if isinstance(c.rows, Ticks)]
-    return found
+def file_source(path: Path, block_bytes: int = 1 << 22) -> FileSource:
+    """A recorded file as the flow's source."""
+    return FileSource(
+        [path], symbols=None, lateness_us=S, archive_lateness_us=0, jump_limit_us=10**12, reject_share=0.05,
+        block_bytes=block_bytes, silence_grace_us=3 * S, max_ahead_us=60 * S,
+    )  # fmt: skip
+
+
+def recorded_chunks(path: Path, block_bytes: int = 1 << 22) -> Iterator[Chunk[Ticks]]:
+    """The chunks of ticks that the source makes of a recorded file."""
+    part = file_source(path, block_bytes).build_part("", PARTITION, None)
+    while True:
+        try:
+            batch = part.next_batch()
+        except StopIteration:
+            return
+        yield from (Chunk(chunk.watermark, chunk.rows) for _, chunk in batch if isinstance(chunk.rows, Ticks))
 
 
 def bits(frame: PairTickStats | PairLeadLag) -> list[bytes]:

@@ -75,12 +75,14 @@ class SplitState:
     """What a splitter remembers: the ticks whose second is not over. Small and picklable.
 
     Attributes:
-        watermark: per symbol, of the newest chunk. lacking: per symbol, trades are missing before its next tick.
+        watermark: per symbol, of the newest chunk. until: per symbol, the seconds before it have been passed on.
+        lacking: per symbol, trades are missing before its next tick.
         rows: symbol, time, id and gap of the waiting ticks as they came, shape (waiting, 4). logs: their log prices.
     """
 
     instruments: tuple[Instrument, ...] = ()
     watermark: I64 = field(default_factory=lambda: np.empty(0, np.int64))
+    until: I64 = field(default_factory=lambda: np.empty(0, np.int64))
     lacking: Bools = field(default_factory=lambda: np.empty(0, np.bool_))
     rows: I64 = field(default_factory=lambda: np.empty((0, _WIDTH), np.int64))
     logs: F64 = field(default_factory=lambda: np.empty(0))
@@ -110,11 +112,9 @@ class TickSplitter:
         state.watermark = np.maximum(before, chunk.watermark)
         if len(chunk.rows):
             self._take_in(chunk.rows, before)
-        until = state.watermark - state.watermark % SECOND
-        passed = np.flatnonzero(self._wanted & (until > before))
-        if not len(passed):
+        if not np.any(self._wanted & (state.watermark >= state.until + SECOND)):
             return []
-        legs = self._released(until, passed)
+        legs = self._released()
         pairs = dict.fromkeys(pair for symbol in legs for pair in self._pairs_of[symbol])
         return [PairTicks(pair, legs.get(pair.y), legs.get(pair.x)) for pair in pairs]
 
@@ -123,6 +123,7 @@ class TickSplitter:
         state = self._state
         added = len(instruments) - len(state.instruments)
         state.watermark = np.concatenate([state.watermark, np.zeros(added, np.int64)])
+        state.until = np.concatenate([state.until, np.zeros(added, np.int64)])
         state.lacking = np.concatenate([state.lacking, np.zeros(added, np.bool_)])
         state.instruments = instruments
         self._know(instruments)
@@ -139,13 +140,19 @@ class TickSplitter:
         rows, logs = np.empty((used + len(ticks), _WIDTH), np.int64), np.empty(used + len(ticks))
         rows[:used], logs[:used] = state.rows, state.logs
         used = _take_in(
-            ticks.symbol, ticks.time, ticks.trade_id, price, ticks.late, gap, self._wanted, before, state.lacking,
-            rows, logs, used,
+            ticks.symbol, ticks.time, ticks.trade_id, price, ticks.late, gap, self._wanted, before, state.until,
+            state.lacking, rows, logs, used,
         )  # fmt: skip
         state.rows, state.logs = rows[:used], logs[:used]
 
-    def _released(self, until: I64, passed: I64) -> dict[str, LegTicks]:
+    def _released(self) -> dict[str, LegTicks]:
         state = self._state
+        before = state.until
+        until = np.maximum(_closed_until(state.rows, state.watermark), before)
+        passed = np.flatnonzero(self._wanted & (until > before))
+        if not len(passed):
+            return {}
+        state.until = until
         rows = len(state.logs)
         ints, logs = np.empty((3, rows), np.int64), np.empty(rows)
         starts, ends = np.empty(len(until), np.int64), np.empty(len(until), np.int64)
@@ -162,8 +169,8 @@ class TickSplitter:
 
 @njit(cache=True)
 def _take_in(
-    symbol: I32, time: I64, trade_id: I64, price: F64, late: Bools, gap: Bools, wanted: Bools, watermark: I64, lacking: Bools,
-    rows: I64, logs: F64, used: int,
+    symbol: I32, time: I64, trade_id: I64, price: F64, late: Bools, gap: Bools, wanted: Bools, watermark: I64, until: I64,
+    lacking: Bools, rows: I64, logs: F64, used: int,
 ) -> int:  # fmt: skip
     """Put the ticks that count behind the `used` ones that wait. A gap before a tick that does not count is one before the next."""
     for i in range(len(time)):
@@ -185,6 +192,20 @@ def _take_in(
         logs[used] = math.log(p) if 0.0 < p < math.inf else math.nan
         used += 1
     return used
+
+
+@njit(cache=True)
+def _closed_until(rows: I64, watermark: I64) -> I64:
+    """Per symbol, the second up to which everything is known.
+
+    That of the watermark, but a second that a gap touches is not known before the tick at the gap's end is passed on, which says so.
+    """
+    until = watermark - watermark % 1_000_000
+    for i in range(len(rows) - 1, -1, -1):  # `gap_from` grows with the rows, so one pass backwards finds the earliest
+        s, gap_from = rows[i, 0], rows[i, 3]
+        if gap_from >= 0 and rows[i, 1] >= until[s]:
+            until[s] = min(until[s], gap_from - gap_from % 1_000_000)
+    return until
 
 
 @njit(cache=True)

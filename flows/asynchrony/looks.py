@@ -31,10 +31,11 @@ class LookRule:
 
 @dataclass(frozen=True, slots=True)
 class LooksState:
-    """What a restart needs: the recent ticks of both legs."""
+    """What a restart needs: the recent ticks of both legs, and up to when they are all here (microseconds)."""
 
     y: Series
     x: Series
+    until: int
 
 
 _NONE = Series(np.empty(0, np.int64), np.empty(0))
@@ -46,13 +47,13 @@ class Looks:
     def __init__(self, pair: Pair, rule: LookRule, state: LooksState | None = None) -> None:
         self._pair, self._rule = pair, rule
         self._offset = zlib.crc32(str(pair).encode())
-        state = LooksState(_NONE, _NONE) if state is None else state
+        state = LooksState(_NONE, _NONE, 0) if state is None else state
         self._pieces = [(state.y, state.x)]
-        self._until = 0
+        self._until = state.until
 
     def state(self) -> LooksState:
         """A picklable snapshot."""
-        return LooksState(*self._compacted())
+        return LooksState(*self._compacted(), self._until)
 
     def add(self, y: LegTicks, x: LegTicks, seconds: Seconds, until: int) -> PairLeadLag | None:
         """The looks that are due at the ends of these seconds, given the ticks in them and `until` when they end, or None."""
