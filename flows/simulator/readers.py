@@ -11,7 +11,7 @@ from websockets.protocol import State
 from flows.simulator.printing import frame
 from flows.simulator.streams import Subscription
 
-OUTBOX = 100_000
+OUTBOX = 500_000
 """Messages that wait for one reader; one that is slower is cut off."""
 REQUESTS_PER_S = 10
 _BUFFER_BYTES = 1 << 20

@@ -1,5 +1,6 @@
 """The seeded market: what is planted can be recovered, and the seed is all that decides."""
 
+import itertools
 from dataclasses import fields
 
 import numpy as np
@@ -130,6 +131,27 @@ def test_two_hundred_symbols() -> None:
     trades = market(pairs=pairs, trades_per_s=5_000.0).until(5_000)
     assert len(np.unique(trades.symbol)) == 200
     assert trades.price.min() > 0
+
+
+def test_synthetic_symbols_are_tied_to_the_first_x_each_in_its_own_way() -> None:
+    served = market(symbols=5, trades_per_s=40.0)
+    assert [each.symbol for each in served.listings] == ["BTCUSDT", "ETHUSDT", "SYM001USDT", "SYM002USDT", "SYM003USDT"]
+    trades = served.until(7_200_000)
+    x = log_closes(trades, 0, 7_200)
+    ratios = [np.polyfit(x, log_closes(trades, k, 7_200), 1)[0] for k in (2, 3, 4)]
+    assert all(0.35 < ratio < 1.45 for ratio in ratios), ratios
+    assert min(abs(a - b) for a, b in itertools.combinations(ratios, 2)) > 0.02
+    assert same(market(symbols=5).until(5_000), market(symbols=5).until(5_000))
+    taken = market(pairs=[Pair.parse("SYM001USDT/BTCUSDT")], symbols=3)
+    assert [each.symbol for each in taken.listings] == ["BTCUSDT", "SYM001USDT", "SYM002USDT"]
+
+
+def test_two_hundred_synthetic_symbols_trade_unequally() -> None:
+    served = market(symbols=200, trades_per_s=20_000.0)
+    assert len(served.listings) == 200
+    counts = np.bincount(served.until(3_000).symbol, minlength=200)
+    assert counts.min() > 0
+    assert counts[:2].min() > 5 * np.median(counts)
 
 
 def test_known_and_unknown_listings() -> None:
