@@ -1,9 +1,10 @@
-"""Faults on command: they begin by request or by script, and end by themselves or by request.
+"""Faults on command: they begin by request or by script, and end by themselves or by request. All answers are JSON.
 
-curl 'http://127.0.0.1:9443/control/add?fault=stall&stream=ethusdt@aggTrade&for_s=10'
-curl 'http://127.0.0.1:9443/control/faults'       those that last, as a JSON list
-curl 'http://127.0.0.1:9443/control/clear'        ends them all; with fault=KIND those of a kind
-curl 'http://127.0.0.1:9443/control/trades?symbol=ETHUSDT&fromId=1'   all trades in memory, as REST prints them, at no weight
+GET /control/add?fault=stall&stream=ethusdt@aggTrade&for_s=10     begins a fault (see `faults`) and tells it
+GET /control/faults                             those that last, as a list
+GET /control/clear                              ends them all; with fault=KIND those of a kind
+GET /control/trades?symbol=ETHUSDT&fromId=1     all trades in memory, as REST prints them, at no weight
+GET /control/clock                              the exchange's time, at no weight
 """
 
 import urllib.parse
@@ -67,19 +68,16 @@ class Control:
         asked = dict(urllib.parse.parse_qsl(query, keep_blank_values=True))
         try:
             if path == "/control/add":
-                fault = self._add(asked.pop("fault", ""), asked, self._clock.steady_ms())
-                return Answer(HTTPStatus.OK, orjson.dumps(_told(fault)))
+                return _json(_told(self._add(asked.pop("fault", ""), asked, self._clock.steady_ms())))
             if path == "/control/clear":
-                return Answer(HTTPStatus.OK, orjson.dumps([_told(each) for each in self.clear(asked.get("fault"))]))
+                return _json({"ended": [_told(each) for each in self.clear(asked.get("fault"))]})
             if path == "/control/faults":
-                return Answer(HTTPStatus.OK, orjson.dumps([_told(each) for each in self.faults.all()]))
+                return _json([_told(each) for each in self.faults.all()])
             if path == "/control/clock":
-                return Answer(HTTPStatus.OK, orjson.dumps({"now_ms": self._clock.now_ms()}))
+                return _json({"now_ms": self._clock.now_ms()})
         except FaultError as error:
-            return Answer(HTTPStatus.BAD_REQUEST, orjson.dumps({"error": str(error)}))
-        return Answer(
-            HTTPStatus.NOT_FOUND, orjson.dumps({"error": f"{path}: there are add, clear, clock, faults, trades"})
-        )
+            return _json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
+        return _json({"error": f"{path}: there are add, clear, clock, faults, trades"}, HTTPStatus.NOT_FOUND)
 
     def clear(self, kind: str | None = None) -> list[Fault]:
         """End all faults, or those of a kind; which they were."""
@@ -152,6 +150,10 @@ def refusal(fault: Fault) -> Answer:
         return Answer(HTTPStatus.FORBIDDEN, _FIREWALL, headers, "text/html")
     code, words = _WORDS[status]
     return Answer(int(status), orjson.dumps({"code": code, "msg": words}), headers)
+
+
+def _json(value: Any, status: int = HTTPStatus.OK) -> Answer:
+    return Answer(status, orjson.dumps(value))
 
 
 def _told(fault: Fault) -> dict[str, Any]:

@@ -24,6 +24,8 @@
 out. Without `for_s` a fault lasts until `/control/clear`. Seconds and milliseconds are the exchange's. A `share` of messages is drawn by
 `seed` (0) and the message's id, so that it is the same however often a message is sent and to whom. The last four change the market itself,
 the same for streams, REST and `/control/trades`; all others change only what is told of it.
+
+A line of a file, `at_s` being seconds since the market began: {"at_s":12.5,"fault":"stall","stream":"ethusdt@aggTrade","for_s":10}
 """
 
 import difflib

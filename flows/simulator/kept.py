@@ -80,7 +80,9 @@ def market_tape(
             market = make(start_ms=kept.start_ms, first_id=kept.first_id, position=kept.market)
             edits = Edits([each.symbol for each in market.listings], kept.edits)
             faults = [Fault(**fault) for fault in kept.faults]
-            return _keeping(Tape(market, edits, history_ms, history_rows, faults), clock, kept, path, real), clock
+            tape = _keeping(Tape(market, edits, history_ms, history_rows, faults), clock, kept, path, real)
+            tape.advance(clock.now_ms())  # what was traded meanwhile is not streamed, but REST has it
+            return tape, clock
     above = 0 if kept is None else kept.next_id
     kept = Kept(parameters, now, now, now, max(now * _IDS_PER_MS, above) if first_id is None else first_id, now, 0)
     market = make(start_ms=now, first_id=kept.first_id)
@@ -94,7 +96,6 @@ def _keeping(tape: Tape, clock: Clock, kept: Kept, path: Path | None, real: Call
         keeper = Keeper(tape, clock, kept, path, real)
         tape.on_turn, tape.on_change = keeper.turned, keeper.save
         keeper.save()
-    tape.advance(clock.now_ms())
     return tape
 
 

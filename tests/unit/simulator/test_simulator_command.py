@@ -79,6 +79,19 @@ def test_a_capture_and_a_script(shared_data: Path, tmp_path: Path) -> None:
         assert [each["fault"] for each in fetch(f"http://127.0.0.1:{found[1]}/control/faults")[1]] == ["stall"]
 
 
+def test_a_script_that_begins_at_once(tmp_path: Path) -> None:
+    script = tmp_path / "faults.jsonl"
+    script.write_text('{"at_s":0,"fault":"lose","for_s":0.5}\n')
+    with started("--faults", str(script), "--first-id", "1", "--trades-per-s", "200") as (_, line):
+        found = re.search(r":(\d+) ", line)
+        assert found
+        deadline = time.monotonic() + 10
+        url = f"http://127.0.0.1:{found[1]}/control/trades?symbol=ETHUSDT"
+        while not (rows := fetch(url)[1]) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert rows[0]["a"] > 10, "the first half second is lost"
+
+
 def test_help_tells_of_every_fault_and_how_to_add_one() -> None:
     text = ended("--help").stdout
     for word in (
