@@ -10,8 +10,8 @@ from flows.domain.frames import GOOD_STATES
 FLOW_SILENT_AFTER_S = 3.0
 """The flow writes a status each second: one that is older says nothing about now."""
 
-GAP_KINDS = ("gap", "filled", "skipped", "lost", "hold_dropped")
-"""Kinds of events that tell of ids that were missing."""
+GAP_KINDS = ("gap", "skipped", "lost", "hold_dropped")
+"""Kinds of events that tell of missing ids. Not `filled`: while a stream is silent there is one each second."""
 
 
 class Tone(Enum):

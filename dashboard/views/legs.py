@@ -98,7 +98,8 @@ def feed_banner(legs: Legs, symbols: Sequence[str]) -> str:
 def _sentence(leg: LegStatus) -> str:
     since = f" since {moment_utc(leg.since_us, leg.asked_us)}" if leg.since_us is not None else ""
     detail = f" {escape(_stopped(leg.detail))}" if leg.detail else ""
-    return f"<b>{escape(leg.symbol)} {escape(STATE_WORDS.get(leg.state, leg.state))}</b>{since}.{detail} {_MEANING[leg.state]}"
+    means = "" if leg.detail and leg.state == "silent" else f" {_MEANING[leg.state]}"  # that detail says the same
+    return f"<b>{escape(leg.symbol)} {escape(STATE_WORDS.get(leg.state, leg.state))}</b>{since}.{detail}{means}"
 
 
 def _stopped(text: str) -> str:

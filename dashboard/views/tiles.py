@@ -58,11 +58,9 @@ def _leg(leg: Leg, edge: str) -> str:
     change = number(100 * leg.change, 2, sign=True, unit=" % over look-back")
     side = "up" if leg.change > 0 else "down" if leg.change < 0 else ""
     bars = f"{leg.gaps:,} bar{'s' if leg.gaps > 1 else ''}"
-    gaps = (
-        f' <span class="amber" title="trades are missing from {bars} of the look-back">◆ {leg.gaps:,} gaps</span>'
-        if leg.gaps
-        else ""
-    )
+    marks = f"◆ {leg.gaps:,} gap{'s' if leg.gaps > 1 else ''}"
+    title = f"trades are missing from {bars} of the look-back"
+    gaps = f' <span class="amber" title="{title}">{marks}</span>' if leg.gaps else ""
     return (
         f'<div class="tile" style="--edge:{edge}" data-tile="{escape(leg.symbol)}"><div class="label">{escape(leg.symbol)}{gaps}</div>'
         f'<div class="value">{price(leg.price, leg.decimals)}</div><div class="sub {side}">{change}</div></div>'

@@ -42,7 +42,7 @@ def test_only_states_that_can_be_relied_on_are_green(state: str) -> None:
 @pytest.mark.parametrize(
     ("state", "colour", "means"),
     [
-        ("silent", "red", "Its figures come by REST."), ("reconnecting", "red", "stand still"), ("unproven", "red", "stand still"),
+        ("silent", "red", ""), ("reconnecting", "red", "stand still"), ("unproven", "red", "stand still"),
         ("filling", "amber", "wait for the missing trades"), ("live", "", ""), ("quiet", "", ""), ("waiting", "", ""),
     ],
 )  # fmt: skip
@@ -52,10 +52,14 @@ def test_the_banner_says_which_leg_since_when_and_what_it_means(state: str, colo
     assert ('role="alert"' in html) == (colour == "red")
     if colour:
         word = "filling a gap" if state == "filling" else state
-        assert text(html).startswith(f"ETHUSDT {word} since 22:13:25 UTC. No trade for 4.2 s. ")
+        assert text(html).startswith(f"ETHUSDT {word} since 22:13:25 UTC. No trade for 4.2 s.")
         assert means in html
     else:
         assert html == ""
+
+
+def test_a_silent_leg_without_a_reason_says_where_its_figures_come_from() -> None:
+    assert text(feed_banner(feed(replace(LEG, state="silent"), OTHER), PAIR)).endswith("UTC. Its figures come by REST.")
 
 
 def test_legs_of_other_pairs_are_not_in_the_banner_but_are_counted() -> None:
