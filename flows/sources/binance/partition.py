@@ -30,7 +30,7 @@ POLL = timedelta(milliseconds=10)
 BATCH = 20_000
 """Messages taken at a time: enough to catch up, few enough for a snapshot in between."""
 _LOOK_S = 0.05
-_STATUS_S, _LATENCY_S = 1.0, 5.0
+_STATUS_S, _NEWS_S, _LATENCY_S = 1.0, 0.1, 5.0
 
 LiveChunk = FeedChunk | Chunk[FeedStatus] | Chunk[FeedLatency]
 Item = tuple[str, LiveChunk]
@@ -85,6 +85,7 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         began_s = time.monotonic()
         self._status_due_s, self._latency_due_s = began_s, began_s + _LATENCY_S
         self._view: View | None = None
+        self._told_states: list[str] = []
         self._begun = self._begin(parts.session)
         parts.client.start()
         parts.rest.start()
@@ -200,10 +201,12 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         return chunks
 
     def _told(self, now_s: float) -> list[LiveChunk]:
-        """Status and latency, when they are due."""
+        """Status and latency, when they are due; a status at once where a leg's state has changed."""
         chunks: list[LiveChunk] = []
-        if self._view is not None and now_s >= self._status_due_s:
-            self._status_due_s = now_s + _STATUS_S
+        states = [standing.state for standing in self._view.standings] if self._view is not None else []
+        due_s = self._status_due_s - (_STATUS_S - _NEWS_S if states != self._told_states else 0.0)
+        if self._view is not None and now_s >= due_s:
+            self._status_due_s, self._told_states = now_s + _STATUS_S, states
             chunks.append(Chunk(np.array([BEGINNING]), self._view.frame()))
         if now_s >= self._latency_due_s:
             self._latency_due_s = now_s + _LATENCY_S
