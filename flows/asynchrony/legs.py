@@ -42,6 +42,12 @@ class LegTicks:
     def __len__(self) -> int:
         return len(self.time)
 
+    def parted(self, rows: int) -> "tuple[LegTicks, LegTicks]":
+        """The first `rows` rows, and the others."""
+        if rows == len(self.time):
+            return self, LegTicks(_NO_INTS, _NO_FLOATS, _NO_INTS, self.until)
+        return self.take(slice(rows)), self.take(slice(rows, None))
+
     def take(self, rows: slice) -> "LegTicks":
         """Some of the rows."""
         return LegTicks(self.time[rows], self.log_price[rows], self.gap_from[rows], self.until)
@@ -58,7 +64,8 @@ class LegTicks:
         )
 
 
-NO_TICKS = LegTicks(np.empty(0, np.int64), np.empty(0), np.empty(0, np.int64), 0)
+_NO_INTS, _NO_FLOATS = np.empty(0, np.int64), np.empty(0)
+NO_TICKS = LegTicks(_NO_INTS, _NO_FLOATS, _NO_INTS, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from flows.asynchrony.frames import PairLeadLag
 from flows.asynchrony.hayashi_yoshida import SECOND, Seconds
 from flows.asynchrony.lead_lag import FINEST_US, Look, Series, look, thinned
 from flows.asynchrony.legs import LegTicks
+from flows.domain.frames import I64
 from flows.domain.pair import Pair
 
 _MOST_PIECES = 60
@@ -38,7 +39,8 @@ class LooksState:
     until: int
 
 
-_NONE = Series(np.empty(0, np.int64), np.empty(0))
+_NO_ROWS = np.empty(0, np.int64)
+_NONE = Series(_NO_ROWS, np.empty(0))
 
 
 class Looks:
@@ -49,16 +51,19 @@ class Looks:
         self._offset = zlib.crc32(str(pair).encode())
         state = LooksState(_NONE, _NONE, 0) if state is None else state
         self._pieces = [(state.y, state.x)]
+        self._rows = 0  # of the pieces since they were last made one
         self._until = state.until
 
     def state(self) -> LooksState:
         """A picklable snapshot."""
-        return LooksState(*self._compacted(), self._until)
+        self._compact()
+        return LooksState(*self._pieces[0], self._until)
 
     def add(self, y: LegTicks, x: LegTicks, seconds: Seconds, until: int) -> PairLeadLag | None:
         """The looks that are due at the ends of these seconds, given the ticks in them and `until` when they end, or None."""
-        self._pieces.append((_thinned(y), _thinned(x)))
-        due = np.flatnonzero((seconds.index + self._offset) % self._rule.cadence_s == 0)
+        self._pieces.append((Series(y.time, y.log_price), Series(x.time, x.log_price)))
+        self._rows += len(y) + len(x)
+        due = self._due(seconds.index)
         frame = None
         if len(due):
             joined = self._joined()
@@ -68,19 +73,27 @@ class Looks:
                 [self._look(*joined, s, e) for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
             )
         self._until = until
-        if len(due) or len(self._pieces) > _MOST_PIECES:
-            self._pieces = [self._compacted()]
+        if len(due) or len(self._pieces) > _MOST_PIECES or self._rows > 2 * self._rule.ticks:
+            self._compact()
         return frame
 
-    def _joined(self) -> tuple[Series, Series]:
-        ys, xs = zip(*self._pieces, strict=True)
-        return _concatenated(ys), _concatenated(xs)
+    def _due(self, index: I64) -> I64:
+        """Rows of the seconds at whose end a look is due."""
+        if len(index) == 1 and (int(index[0]) + self._offset) % self._rule.cadence_s:  # the live case, without arrays
+            return _NO_ROWS
+        return np.flatnonzero((index + self._offset) % self._rule.cadence_s == 0)
 
-    def _compacted(self) -> tuple[Series, Series]:
-        """What later looks can need, copied so that it does not keep more in memory."""
+    def _joined(self) -> tuple[Series, Series]:
+        """The ticks of each leg, thinned: pieces are whole seconds, so no interval of the thinning lies in two."""
+        ys, xs = zip(*self._pieces, strict=True)
+        return thinned(_concatenated(ys), FINEST_US), thinned(_concatenated(xs), FINEST_US)
+
+    def _compact(self) -> None:
+        """Keep what later looks can need, copied so that it does not hold more in memory."""
         oldest = self._until - self._rule.window_s * SECOND
         y, x = (leg.between(oldest, self._until).newest(self._rule.ticks) for leg in self._joined())
-        return Series(y.time.copy(), y.log_price.copy()), Series(x.time.copy(), x.log_price.copy())
+        self._pieces = [(Series(y.time.copy(), y.log_price.copy()), Series(x.time.copy(), x.log_price.copy()))]
+        self._rows = 0
 
     def _look(self, y: Series, x: Series, start: int, end: int) -> tuple[int, int, int, int, Look]:
         legs = [leg.between(start, end).newest(self._rule.ticks) for leg in (y, x)]
@@ -107,10 +120,6 @@ class Looks:
             window_ms=(ends - starts) // 1_000,
             reason=np.array([f.reason for f in found], np.int8),
         )
-
-
-def _thinned(leg: LegTicks) -> Series:
-    return thinned(Series(leg.time, leg.log_price), FINEST_US)
 
 
 def _concatenated(parts: tuple[Series, ...]) -> Series:

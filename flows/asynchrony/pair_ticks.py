@@ -54,7 +54,7 @@ class TickPairState:
     y: LegTicks
     x: LegTicks
     sums: hy.SumsState
-    windows: tuple[WindowState, ...]
+    windows: WindowState
     looks: LooksState
     dropped: int
 
@@ -75,22 +75,22 @@ class PairTickStatistics:
         limits: Limits,
         state: TickPairState | None = None,
     ) -> None:
-        self._pair, self._intervals, self._window, self._limits = pair, intervals, window, limits
+        self._pair, self._window, self._limits = pair, window, limits
         self._y, self._x = (state.y, state.x) if state else (NO_TICKS, NO_TICKS)
         self._sums = hy.SecondSums(limits.fill_limit_us, limits.gap_limit_us, state.sums if state else None)
-        windows = state.windows if state else (None,) * len(intervals)
-        self._windows = [RollingSums(i, window, at) for i, at in zip(intervals, windows, strict=True)]
+        self._windows = RollingSums(intervals, window, state.windows if state else None)
         self._looks = Looks(pair, rule, state.looks if state else None)
         self.dropped = state.dropped if state else 0
 
     def state(self) -> TickPairState:
         """A picklable snapshot."""
-        windows = tuple(window.state() for window in self._windows)
-        return TickPairState(self._y, self._x, self._sums.state(), windows, self._looks.state(), self.dropped)
+        parts = (self._sums.state(), self._windows.state(), self._looks.state())
+        return TickPairState(self._y, self._x, *parts, self.dropped)
 
     def update(self, legs: PairTicks) -> list[TickChunk]:
         """What the seconds say that both legs have now passed."""
-        self._y, self._x = _extended(self._y, legs.y), _extended(self._x, legs.x)
+        self._y = self._y if legs.y is None else self._y.followed_by(legs.y)
+        self._x = self._x if legs.x is None else self._x.followed_by(legs.x)
         until = min(self._y.until, self._x.until)
         out: list[TickChunk] = []
         while self._sums.done_until < until:
@@ -100,20 +100,18 @@ class PairTickStatistics:
 
     def _advance(self, until: int) -> Iterator[TickChunk]:
         seconds, used_y, used_x = self._sums.advance(self._y, self._x, until)
-        y, x = self._y.take(slice(used_y)), self._x.take(slice(used_x))
-        self._y, self._x = self._y.take(slice(used_y, None)), self._x.take(slice(used_x, None))
+        y, self._y = self._y.parted(used_y)
+        x, self._x = self._x.parted(used_x)
         done = self._sums.done_until
         watermark = np.array([done], np.int64)
-        for interval, rolling in zip(self._intervals, self._windows, strict=True):
-            windows = rolling.fold(seconds, done)
-            if len(windows.index):
-                yield Chunk(watermark, self._frame(interval, windows))
+        for windows in self._windows.fold(seconds, done):
+            yield Chunk(watermark, self._frame(windows))
         found = self._looks.add(y, x, seconds, done)
         if found is not None:
             yield Chunk(watermark, found)
 
-    def _frame(self, interval: Interval, windows: Windows) -> PairTickStats:
-        sums = windows.sums
+    def _frame(self, windows: Windows) -> PairTickStats:
+        interval, sums = windows.interval, windows.sums
         correlation, reason = hy.correlation(sums, windows.n, self._window)
         return PairTickStats(
             pair=self._pair,
@@ -139,12 +137,6 @@ class PairTickStatistics:
         gap_from = leg.gap_from[over:].copy()
         gap_from[0] = hy.FORCED
         return replace(leg.take(slice(over, None)), gap_from=gap_from)
-
-
-def _extended(waiting: LegTicks, new: LegTicks | None) -> LegTicks:
-    if new is None:
-        return waiting
-    return replace(waiting.followed_by(new), until=max(waiting.until, new.until))
 
 
 def warm_up() -> None:

@@ -14,20 +14,21 @@ from flows.asynchrony.hayashi_yoshida import SUMS, Seconds
 from flows.domain.frames import F64, I8, I64, Bools
 from flows.domain.interval import Interval
 
-# Of the state's integers: the open bar (NONE: none), how many whole seconds it has, its gap; the bar before it, and how many in a row.
-_OPEN, _WHOLE, _GAP, _LAST, _N = range(5)
-_NONE = -1
+# Of the state's integers: the open bar (-1: none), how many whole seconds it has, its gap; the bar before it (-1: none), and how many
+# whole ones in a row end with that.
+_COUNTS = (-1, 0, 0, -1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """One row per bar.
+    """The windows of one interval, one row per bar.
 
     Attributes:
         index: `open_time // interval`, increasing. n: bars of the window in a row, at most W. gap: of the bar.
         sums: over the window, NaN (counts 0) before it is full, shape (rows, 5).
     """
 
+    interval: Interval
     index: I64
     n: I64
     gap: I8
@@ -36,43 +37,49 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class WindowState:
-    """What a restart needs.
+    """What a restart needs; the first axis is that of the intervals.
 
     Attributes:
-        bar: sums of the open bar, prefix: of the block up to the bar before, shape (2, 5).
-        block: each bar of the block; suffix: sums over the newest m bars of the block before, shape (2, W, 5).
+        counts: as named above, shape (intervals, 5).
+        bars: sums of the open bar, and of the block up to the bar before, shape (intervals, 2, 5).
+        blocks: each bar of the block, and sums over the newest m bars of the block before, shape (intervals, 2, W, 5).
     """
 
     counts: I64
-    bar: F64
-    block: F64
+    bars: F64
+    blocks: F64
 
 
 class RollingSums:
-    """The windows of one interval; the same bits for any pieces."""
+    """The windows of all intervals; the same bits for any pieces."""
 
-    def __init__(self, interval: Interval, window: int, state: WindowState | None = None) -> None:
-        self._seconds, self._window = interval.us // 1_000_000, window
+    def __init__(self, intervals: tuple[Interval, ...], window: int, state: WindowState | None = None) -> None:
+        self._intervals, self._window = intervals, window
+        self._lengths = np.array([interval.us // 1_000_000 for interval in intervals], np.int64)
+        kinds = len(intervals)
         if state is None:
-            state = WindowState(
-                np.array([_NONE, 0, 0, _NONE, 0], np.int64), np.zeros((2, SUMS)), np.zeros((2, window, SUMS))
-            )
-        self._counts, self._bar, self._block = state.counts.copy(), state.bar.copy(), state.block.copy()
+            counts = np.tile(np.array(_COUNTS, np.int64), (kinds, 1))
+            state = WindowState(counts, np.zeros((kinds, 2, SUMS)), np.zeros((kinds, 2, window, SUMS)))
+        self._counts, self._bars, self._blocks = state.counts.copy(), state.bars.copy(), state.blocks.copy()
 
     def state(self) -> WindowState:
         """A picklable snapshot."""
-        return WindowState(self._counts.copy(), self._bar.copy(), self._block.copy())
+        return WindowState(self._counts.copy(), self._bars.copy(), self._blocks.copy())
 
-    def fold(self, seconds: Seconds, until: int) -> Windows:
-        """The bars that end at or before `until` (microseconds), to which all seconds are given."""
-        room = len(seconds.index) + 1
-        index, n, gap = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int8)
-        sums = np.empty((room, SUMS))
-        rows = _fold(
-            seconds.index, seconds.sums, seconds.whole, seconds.gap, until // 1_000_000, self._seconds, self._window,
-            self._counts, self._bar[0], self._bar[1], self._block[0], self._block[1], index, n, gap, sums,
+    def fold(self, seconds: Seconds, until: int) -> list[Windows]:
+        """The bars that end at or before `until` (microseconds), to which all seconds are given; intervals without any are left out."""
+        kinds, room = len(self._intervals), len(seconds.index) + 1
+        ints, gap = np.empty((2, kinds, room), np.int64), np.empty((kinds, room), np.int8)
+        sums, rows = np.empty((kinds, room, SUMS)), np.empty(kinds, np.int64)
+        _fold_all(
+            seconds.index, seconds.sums, seconds.whole, seconds.gap, until // 1_000_000, self._lengths, self._window,
+            self._counts, self._bars, self._blocks, ints, gap, sums, rows,
         )  # fmt: skip
-        return Windows(index[:rows], n[:rows], gap[:rows], sums[:rows])
+        return [
+            Windows(self._intervals[k], ints[0, k, :count], ints[1, k, :count], gap[k, :count], sums[k, :count])
+            for k, count in enumerate(rows.tolist())
+            if count
+        ]
 
 
 @njit(cache=True)
@@ -142,3 +149,15 @@ def _fold(
         _close(counts, bar, prefix, block, suffix, length, window, index, n, gap, sums, row)
         row += 1
     return row
+
+
+@njit(cache=True)
+def _fold_all(
+    second: I64, second_sums: F64, whole: Bools, second_gap: I8, until: int, lengths: I64, window: int,
+    counts: I64, bars: F64, blocks: F64, ints: I64, gap: I8, sums: F64, rows: I64,
+) -> None:  # fmt: skip
+    for k in range(len(lengths)):
+        rows[k] = _fold(
+            second, second_sums, whole, second_gap, until, lengths[k], window,
+            counts[k], bars[k, 0], bars[k, 1], blocks[k, 0], blocks[k, 1], ints[0, k], ints[1, k], gap[k], sums[k],
+        )  # fmt: skip
