@@ -11,7 +11,8 @@ tick of y before. Differences of neighbouring log prices are exact in floats, so
 
 Seconds. A leg has a second when it traded in it or, as with bars, when its last trade is at most the fill limit old and no gap beyond
 the gap limit makes a hole. Where both legs have it, the second is out. After a hole of either leg, and after a gap that long, the leg
-begins anew: the increment across is not used, and the second is not `whole`.
+begins anew: the increment across is not used. A second is `whole` when nothing in it depends on what was before the beginnings: no leg
+began anew in it or the one before, and each has traded since the other began.
 """
 
 import math
@@ -34,7 +35,7 @@ SUMS = 5
 _MOST_SECONDS = 4_096
 
 # Of the state's integers (microseconds; NONE where there is none).
-_NEXT, _Y_TIME, _X_TIME, _RUN, _JOINED = range(5)
+_NEXT, _Y_TIME, _X_TIME, _RUN, _SETTLED, _Y_BEGAN, _X_BEGAN = range(7)
 # Of the state's prices: the last log price of each leg, and what it was at the other leg's last tick.
 _Y, _X, _Y_AT_X, _X_AT_Y = range(4)
 _FAR = int(np.iinfo(np.int64).max)
@@ -47,7 +48,7 @@ class Seconds:
     Attributes:
         index: `time // 1 s`, shape (rows,).
         sums: columns as named above, shape (rows, 5).
-        whole: both legs cover it from its beginning: it follows the second before, and no leg began anew in it.
+        whole: it follows the second before, and is a function of ticks since the legs began.
         gap: 0 none, 1 y, 2 x, 3 both: trades are missing before a tick of it.
         run: index of the second that is not whole with which its run began.
     """
@@ -77,7 +78,7 @@ class SecondSums:
 
     def __init__(self, fill_limit_us: int, gap_limit_us: int, state: SumsState | None = None) -> None:
         self._fill_limit, self._gap_limit = fill_limit_us, gap_limit_us
-        self._times = np.array([0, -1, -1, -1, 0], np.int64) if state is None else state.times.copy()
+        self._times = np.array([0, -1, -1, -1, 0, -1, -1], np.int64) if state is None else state.times.copy()
         self._prices = np.zeros(4) if state is None else state.prices.copy()
 
     def state(self) -> SumsState:
@@ -191,6 +192,10 @@ def _advance(
                 x_at_y = x
             if tx == t or y_anew:
                 y_at_x = y
+            if y_anew:
+                times[5] = t
+            if x_anew:
+                times[6] = t
             anew = anew or y_anew or x_anew
             cov += (of_y + of_x) + dy * dx
             y_variance += dy * dy
@@ -210,7 +215,8 @@ def _advance(
             gap[rows] = gaps
             run[rows] = times[3]
             rows += 1
-        times[4] = 1 if joined else 0
+        settled = times[1] >= times[6] and times[2] >= times[5]
+        times[4] = 1 if joined and settled else 0
     prices[0] = y
     prices[1] = x
     prices[2] = y_at_x

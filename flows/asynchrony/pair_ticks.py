@@ -9,7 +9,7 @@
 >>> ticks = PairTickStatistics(pair, (Interval.S1,), 3, LookRule(), Limits())
 >>> rows = ticks.update(PairTicks(pair, y, x))[0].rows
 >>> rows.warmup_left, rows.correlation.round(2), TICK_REASONS[rows.reason[-1]]
-(array([3, 2, 1, 0, 0, 0]), array([ nan,  nan,  nan, 1.  , 0.78,  nan]), 'beyond_one')
+(array([3, 3, 2, 1, 0, 0]), array([ nan,  nan,  nan,  nan, 0.78,  nan]), 'beyond_one')
 """
 
 from collections.abc import Iterator

@@ -223,3 +223,10 @@ def test_a_leg_that_must_begin_anew_does() -> None:
     assert seconds.whole.tolist() == [False, True, True, False, True, True]
     assert seconds.run.tolist() == [0, 0, 0, 3, 3, 3]
     assert seconds.sums[3, 1] == pytest.approx(math.log(107 / 106) ** 2)  # without the increment from 105 to 106
+
+
+def test_a_second_is_whole_when_each_leg_has_traded_since_the_other_began() -> None:
+    """Until then the pause of one leg reaches back to where the other is not known: y is silent from 0.2 to 4.5."""
+    y = leg([200_000, 4_500_000, 5_500_000, 6_500_000], [100, 101, 102, 103], 8 * S)
+    x = leg([k * 500_000 for k in range(1, 16)], [100 + k for k in range(15)], 8 * S)
+    assert _rows(y, x, 3).n.tolist() == [0, 0, 0, 0, 0, 1, 2, 3]

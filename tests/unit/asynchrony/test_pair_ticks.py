@@ -28,7 +28,7 @@ def _of(chunks: list[TickChunk], interval: Interval) -> PairTickStats:
 
 def test_each_interval_has_a_row_per_bar_and_its_own_warm_up() -> None:
     rng = np.random.default_rng(1)
-    y, x = random_leg(rng, 3_000, 1_000, 100), random_leg(rng, 3_000, 1_000, 100)
+    y, x = random_leg(rng, 9_000, 1_000, 100), random_leg(rng, 9_000, 1_000, 100)
     chunks = _statistics().update(PairTicks(PAIR, y, x))
     for interval in Interval:
         rows = _of(chunks, interval)
