@@ -11,9 +11,16 @@ the last tick in each interval of that length. So the memory has an end too, how
 Uncertainty. The window is cut into 20 stretches of equal length; ρ(ℓ) is the sum of what each gives. The peak must differ from 0 by a
 t-test over the stretches, at a threshold for as many tests as there are shifts (Bonferroni). From the peak the interval reaches to either
 side up to the first shift whose ρ is below the peak's by a paired t-test at 1 %, ending half a step before it. 1 % and not 5 %, because
-the peak was picked as the largest: at 5 % sparse legs were covered in 79 to 95 % of simulations only. Nothing is drawn at random.
+the peak was picked as the largest: at 5 % sparse legs were covered in 74 to 95 % of simulations only. Nothing is drawn at random.
 
-Coverage, simulated: see `tests/unit/asynchrony/test_lead_lag.py`, which runs a short form of it.
+Simulated (Brownian legs, Poisson trades, leads of 0 to 1.2 s, 150 runs each; a short form is in the tests): the interval covers the true
+lead in 97 to 100 % of looks, so it is conservative; independent legs are given a lead in 1.3 % of 600.
+| window, trades/s of y and x | found at correlation 0.8 | covered | width, median | found at 0.4 | covered | width |
+|---|---|---|---|---|---|---|
+| 80 s, 50 and 50 | 97 % | 100 % | 25 ms | 87 % | 100 % | 30 ms |
+| 300 s, 5 and 5 | 100 % | 99 % | 200 ms | 99 % | 97 % | 395 ms |
+| 300 s, 20 and 2 | 100 % | 99 % | 200 ms | 94 % | 99 % | 500 ms |
+| 300 s, 5 and 1 | 100 % | 99 % | 700 ms | 76 % | 99 % | 1,600 ms |
 """
 
 import math
@@ -49,6 +56,7 @@ def _steps() -> list[tuple[int, I64]]:
 _LEVELS = _steps()
 LAGS_US = np.sort(np.concatenate([lags for _, lags in _LEVELS]))
 """The grid, increasing, shape (55,)."""
+_PART_OF = np.searchsorted([high for _, _, high in LEVELS_US], np.abs(LAGS_US))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +148,15 @@ def _judged(parts: F64) -> Look:
 
 
 def _edge(at: int, side: int) -> float:
-    """Half a step beyond a shift, where the next one of the grid would take over."""
+    """Half a step beyond a shift, where the next one of the grid would take over.
+
+    One of a finer part of the grid would not: its less thinned ticks see nothing of what lies half a coarse step away.
+    """
     other = at + side
     if not 0 <= other < len(LAGS_US):
         return side * math.inf
+    if _PART_OF[other] < _PART_OF[at]:
+        return float(LAGS_US[other])
     return float(LAGS_US[at] + LAGS_US[other]) / 2
 
 
