@@ -50,7 +50,7 @@ class Looks:
         self._pair, self._rule = pair, rule
         self._offset = zlib.crc32(str(pair).encode())
         state = LooksState(_NONE, _NONE, 0) if state is None else state
-        self._pieces = [(state.y, state.x)]
+        self._pieces = [(state.y, state.x)]  # the first is thinned, the others as they came
         self._rows = 0  # of the pieces since they were last made one
         self._until = state.until
 
@@ -85,8 +85,11 @@ class Looks:
 
     def _joined(self) -> tuple[Series, Series]:
         """The ticks of each leg, thinned: pieces are whole seconds, so no interval of the thinning lies in two."""
-        ys, xs = zip(*self._pieces, strict=True)
-        return thinned(_concatenated(ys), FINEST_US), thinned(_concatenated(xs), FINEST_US)
+        if len(self._pieces) == 1:
+            return self._pieces[0]
+        (y, x), *new = self._pieces
+        ys, xs = zip(*new, strict=True)
+        return _concatenated((y, _thinned(ys))), _concatenated((x, _thinned(xs)))
 
     def _compact(self) -> None:
         """Keep what later looks can need, copied so that it does not hold more in memory."""
@@ -120,6 +123,10 @@ class Looks:
             window_ms=(ends - starts) // 1_000,
             reason=np.array([f.reason for f in found], np.int8),
         )
+
+
+def _thinned(parts: tuple[Series, ...]) -> Series:
+    return thinned(_concatenated(parts), FINEST_US)
 
 
 def _concatenated(parts: tuple[Series, ...]) -> Series:
