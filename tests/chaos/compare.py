@@ -9,7 +9,17 @@ import psycopg
 
 from flows.domain.interval import Interval
 from flows.storage.client import Address, connect
-from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, bars_table, pair_stats_table, table_name
+from flows.storage.schema import (
+    BAR_COLUMNS,
+    FEED_EVENTS,
+    PAIR_STATS_COLUMNS,
+    REJECTS,
+    TRADES,
+    Table,
+    bars_table,
+    pair_stats_table,
+    table_name,
+)
 
 HEADER = ("symbol", "a", "f", "l", "time", "p", "q", "m")
 _TRADE_COLUMNS = ("symbol", "trade_id", "price", "amount", "side", "trade_count")
@@ -78,6 +88,27 @@ def differences(address: Address, reference: str, until_us: int) -> list[str]:
             bars, stats = bars_table(interval).name, pair_stats_table(interval).name
             found += _differing(sql, bars, "open_time", _names(BAR_COLUMNS), reference, whole)
             found += _differing(sql, stats, "open_time", _names(PAIR_STATS_COLUMNS), reference, whole)
+    return found
+
+
+def captured_differences(address: Address, replayed: str) -> list[str]:
+    """What differs between the tables of a live run and those of its capture's replay: every column of every final row."""
+    tables: list[Table] = [TRADES, REJECTS, FEED_EVENTS]
+    for interval in Interval:
+        tables += [bars_table(interval), pair_stats_table(interval)]
+    found = []
+    with connect(address) as sql:
+        for table in tables:
+            closed = " WHERE complete" if "complete" in dict(table.columns) else ""
+            live, again = (
+                sorted(sql.execute(f"SELECT * FROM {name}{closed}").fetchall(), key=repr)  # noqa: S608
+                for name in (table.name, table_name(table.name, replayed))
+            )
+            if live != again or not (live or table is REJECTS):
+                first = next(((a, b) for a, b in zip(live, again, strict=False) if a != b), None)
+                found.append(
+                    f"{table.name}: {len(live):,} rows live, {len(again):,} replayed; first difference {first}"
+                )
     return found
 
 

@@ -126,7 +126,7 @@ def _do(stack: Stack, action: Action) -> None:
 
 
 def _now_ms(stack: Stack) -> float:
-    return float(stack.exchange("/fapi/v1/time")["serverTime"])
+    return float(stack.exchange("/control/clock")["now_ms"])
 
 
 def _wait_until(stack: Stack, at_ms: float) -> None:
@@ -137,10 +137,7 @@ def _first_trade(stack: Stack) -> float:
     """Exchange time when every leg flows and is stored."""
 
     def flowing() -> bool:
-        try:
-            return set(first_and_last_ids(stack.database)) >= set(SYMBOLS)
-        except Exception:  # noqa: BLE001 - the database or its tables are not there yet
-            return False
+        return set(first_and_last_ids(stack.database)) >= set(SYMBOLS)
 
     stack.until(flowing, "the first trades")
     return _now_ms(stack)
@@ -173,8 +170,13 @@ def _true_trades(stack: Stack, until_us: int) -> dict[str, list[dict[str, Any]]]
 
 
 def _replay(stack: Stack, folder: Path) -> None:
+    replay(stack, [folder / "calm.csv"], REFERENCE)
+
+
+def replay(stack: Stack, paths: list[Path], dataset: str) -> None:
+    """`pairs replay` of files into a dataset of the stack's database."""
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "replay", str(folder / "calm.csv"), "--dataset", REFERENCE,
+        [sys.executable, "-m", "flows.cli", "replay", *map(str, paths), "--dataset", dataset,
          "--config", "config/simulated.toml"], cwd=ROOT,
         env=stack.environment, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip

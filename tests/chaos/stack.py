@@ -14,7 +14,9 @@ from types import TracebackType
 from typing import Any
 
 import psutil
+import psycopg
 
+from flows.errors import StorageError
 from flows.storage.client import Address, address_of
 
 ROOT = Path(__file__).parent.parent.parent
@@ -131,8 +133,8 @@ class Stack:
             try:
                 if found := holds():
                     return found
-            except OSError:
-                pass
+            except (OSError, psycopg.Error, StorageError):
+                pass  # it was killed, or is not there yet
             assert self._process is not None
             assert self._process.poll() is None, (
                 f"the supervisor ended while waiting for {what}:\n{self.output[-3000:]}"
