@@ -81,13 +81,11 @@ class Latency:
         """A chunk with trades leaves the source now."""
         self._handed_out = self._clock()
 
-    def bars_arrive(self) -> float:
-        """Bars reach the sink now; the moment, for `bars_stored`."""
-        now = self._clock()
+    def bars_arrive(self) -> None:
+        """Bars reach the sink now."""
         if self._handed_out is not None:
             with self._lock:
-                self._stages["chunk_bar"].add((now - self._handed_out) * 1e6)
-        return now
+                self._stages["chunk_bar"].add((self._clock() - self._handed_out) * 1e6)
 
     def bars_stored(self, arrived_s: float) -> None:
         """The database has accepted the bars that arrived then."""

@@ -1,7 +1,7 @@
 """The QuestDB sink: frames to tables, exactly once, whatever happens to the server or to us.
 
-Rows are buffered until `batch_rows` and flushed in `snapshot()` before the engine commits its position. After a kill the rows since
-the last snapshot are sent again and replace themselves by their DEDUP keys.
+Rows are buffered until `batch_rows`, or live sent at once by a thread, and are all there when `snapshot()` returns, before the engine
+commits its position. After a kill the rows since the last snapshot are sent again and replace themselves by their DEDUP keys.
 """
 
 from collections.abc import Callable
@@ -10,17 +10,21 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from flows.latency import Latency
 from flows.sinks.columns import TableRows, concatenated, newest_per_key
+from flows.sinks.courier import Courier
 from flows.sinks.delivery import Delivery, Retry
 from flows.sinks.tables import GROUPS, Storable, table_rows
 from flows.storage.client import Address
+
+_PAUSE_S = 0.05
+"""Between two requests of one table group: below what anybody sees, above what a request costs the server."""
 
 
 class QuestDBSink(FixedPartitionedSink[Storable, None]):
     """Items `(group, frame)` into the tables of one dataset, which must exist.
 
     Args:
-        batch_rows: rows of one table that are held before they are flushed.
-        immediate: flush after every batch the engine hands over: for live data.
+        batch_rows: rows of one table that are held before they are flushed; live, four times as many may wait for the server.
+        immediate: send rows as soon as they come: for live data.
         stop: once it says yes, a wait for a server that is away ends.
         latency: told when bars arrive and when the server has accepted them.
     """
@@ -44,15 +48,19 @@ class QuestDBSink(FixedPartitionedSink[Storable, None]):
     def part_fn(self, item_key: str) -> int:
         return GROUPS.index(item_key)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_QuestDBPartition":
+    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Batches | _Live":
         delivery = Delivery(self._address, self._dataset, self._retry, self._stop)
+        if not self._immediate:
+            return _Batches(delivery, self._batch_rows)
         latency = self._latency if for_part == "bars" else None
-        return _QuestDBPartition(delivery, self._batch_rows, self._immediate, latency)
+        return _Live(delivery, 4 * self._batch_rows, latency)
 
 
-class _QuestDBPartition(StatefulSinkPartition[Storable, None]):
-    def __init__(self, delivery: Delivery, batch_rows: int, immediate: bool, latency: Latency | None) -> None:
-        self._delivery, self._batch_rows, self._immediate, self._latency = delivery, batch_rows, immediate, latency
+class _Batches(StatefulSinkPartition[Storable, None]):
+    """Rows are held until there are many: for files, where nobody waits for a single row."""
+
+    def __init__(self, delivery: Delivery, batch_rows: int) -> None:
+        self._delivery, self._batch_rows = delivery, batch_rows
         self._held: dict[str, list[TableRows]] = {}
 
     def write_batch(self, values: list[Storable]) -> None:
@@ -60,13 +68,7 @@ class _QuestDBPartition(StatefulSinkPartition[Storable, None]):
             if len(frame):
                 rows = table_rows(frame)
                 self._held.setdefault(rows.table.name, []).append(rows)
-        if self._immediate:
-            arrived_s = self._latency.bars_arrive() if self._latency else 0.0
-            self._flush(list(self._held))
-            if self._latency:
-                self._latency.bars_stored(arrived_s)
-        else:
-            self._flush([name for name, parts in self._held.items() if sum(map(len, parts)) >= self._batch_rows])
+        self._flush([name for name, parts in self._held.items() if sum(map(len, parts)) >= self._batch_rows])
 
     def snapshot(self) -> None:
         self._flush(list(self._held))
@@ -79,3 +81,34 @@ class _QuestDBPartition(StatefulSinkPartition[Storable, None]):
             self._delivery.deliver([newest_per_key(concatenated(self._held[name])) for name in names])
             for name in names:  # only now: a delivery that failed keeps its rows
                 del self._held[name]
+
+
+class _Live(StatefulSinkPartition[Storable, None]):
+    """Rows leave at once, in a thread: the dataflow goes on while the database answers."""
+
+    def __init__(self, delivery: Delivery, most_rows: int, latency: Latency | None) -> None:
+        self._delivery, self._latency = delivery, latency
+        self._courier = Courier(self._deliver, _PAUSE_S, most_rows)
+
+    def write_batch(self, values: list[Storable]) -> None:
+        frames = [frame for frame in values if len(frame)]
+        if frames and self._latency:
+            self._latency.bars_arrive()
+        for frame in frames:
+            self._courier.put(table_rows(frame))
+
+    def snapshot(self) -> None:
+        """The engine commits its position next: everything must be there."""
+        self._courier.flush()
+
+    def close(self) -> None:
+        self._courier.close()
+        self._delivery.close()
+
+    def _deliver(self, batch: list[TableRows], since_s: float) -> None:
+        tables: dict[str, list[TableRows]] = {}
+        for rows in batch:
+            tables.setdefault(rows.table.name, []).append(rows)
+        self._delivery.deliver([newest_per_key(concatenated(parts)) for parts in tables.values()])
+        if self._latency:
+            self._latency.bars_stored(since_s)

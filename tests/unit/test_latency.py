@@ -50,12 +50,12 @@ def test_what_is_out_of_range_stays_bounded() -> None:
 def test_stages_and_their_clock() -> None:
     now = [100.0]
     latency = Latency(lambda: now[0])
-    assert latency.bars_arrive() == 100.0, "before any chunk: counted nowhere"
+    latency.bars_arrive()  # before any chunk: counted nowhere
     latency.hands_out()
     now[0] = 100.010
-    arrived = latency.bars_arrive()
+    latency.bars_arrive()
     now[0] = 100.050
-    latency.bars_stored(arrived)
+    latency.bars_stored(100.010)
     latency.add("received_chunk", np.array([1_000, 3_000]))
     frame = latency.take(77)
     assert frame.stage.tolist() == list(LATENCY_STAGES)
