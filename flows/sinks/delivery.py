@@ -153,10 +153,10 @@ def data_frame(rows: TableRows) -> pd.DataFrame:
         column = rows.columns[name]
         if isinstance(column, Labels):
             columns[name] = pd.Categorical.from_codes(column.codes, pd.Index(column.names, dtype="str"))
-        elif kind is ColumnType.TIMESTAMP:
-            columns[name] = column.astype(np.int64, copy=False).view("datetime64[us]")
         else:
-            columns[name] = column
+            # Bars come as the columns of a table of rows; the sender takes what lies together in memory only.
+            together = np.ascontiguousarray(column)
+            columns[name] = together.view("datetime64[us]") if kind is ColumnType.TIMESTAMP else together
     return pd.DataFrame(columns, copy=False)
 
 

@@ -32,6 +32,7 @@ class Steady:
     missing: int = 0
     late: int = 0
     gaps: int = 0
+    ended: int = 0
     seconds: float = 0.0
     memory: dict[str, list[float]] = field(default_factory=dict)
     cpu: dict[str, float] = field(default_factory=dict)
@@ -63,7 +64,7 @@ class Steady:
             f"{load.symbols} symbols, {load.trades_per_s:,.0f} trades/s for {load.minutes:g} minutes: {word}",
             f"in the middle {load.burst:g} times as many for {load.burst_s:g} s",
             f"stored {self.stored:,} trades in {self.seconds:.0f} s",
-            f"ids missing {self.missing:,}, late {self.late:,}, marked bars {self.gaps:,}",
+            f"ids missing {self.missing:,}, late {self.late:,}, marked bars {self.gaps:,}, processes that ended {self.ended}",
             f"median over the run of each stage's quantiles, ms: {stages}",
             f"longest queue {self.longest_queue:,} messages; memory MiB: {memory}",
             f"cores used: {cpu}",
@@ -88,6 +89,7 @@ def steady(load: Load, folder: Path, ports: list[int]) -> Steady:
         stack.until(lambda: (stack.feed() or {}).get("ready"), "every leg live", 180.0)
         _watch(stack, load, found)
         _count(stack, found)
+        found.ended = stack.output.count("ended by itself")
     return found
 
 
@@ -103,8 +105,8 @@ def _watch(stack: Stack, load: Load, found: Steady) -> None:
             burst = True
         time.sleep(_SAMPLE_S)
         for name, of in processes.items():
-            found.memory.setdefault(name, []).append(sum(each.memory_info().rss for each in of) / (1 << 20))
-        if feed := stack.feed():
+            found.memory.setdefault(name, []).append(sum(map(_resident, of)) / (1 << 20))
+        if (feed := stack.feed()) and "legs" in feed:
             found.longest_queue = max(found.longest_queue, feed["queued_messages"])
             for stage, row in feed["latency"].items():
                 quantiles.setdefault(stage, []).append(row)
@@ -115,8 +117,16 @@ def _watch(stack: Stack, load: Load, found: Steady) -> None:
         found.latency[stage] = {key: values[len(values) // 2] if values else float("nan") for key, values in of.items()}
 
 
+def _resident(process: psutil.Process) -> int:
+    """Bytes in memory; 0 of a helper process that has ended since."""
+    try:
+        return int(process.memory_info().rss)
+    except psutil.NoSuchProcess:
+        return 0
+
+
 def _cpu(processes: list[psutil.Process]) -> float:
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
+    return sum(sum(process.cpu_times()[:2]) for process in processes if process.is_running())
 
 
 def _count(stack: Stack, found: Steady) -> None:

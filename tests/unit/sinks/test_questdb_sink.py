@@ -135,6 +135,16 @@ def test_sending_again_changes_nothing(questdb: ManagedServer) -> None:
     _eventually(lambda: _count(questdb.address, "again_bars_1s") == 200)
 
 
+def test_columns_that_do_not_lie_together_in_memory(questdb: ManagedServer) -> None:
+    create_tables(questdb.address, "strided")
+    bars = some_bars(4 * ROW_BY_ROW).take(slice(None, None, 2))
+    assert not bars.open_time.flags.c_contiguous
+    _write(QuestDBSink(questdb.address, "strided", immediate=True), "bars", bars)
+    _eventually(lambda: _count(questdb.address, "strided_bars_1s") == len(bars))
+    stored = _stored(questdb.address, "strided_bars_1s")
+    assert sorted(stored, key=repr) == _wanted(table_rows(bars))
+
+
 def test_a_closed_bar_replaces_its_forming_one_and_stays(questdb: ManagedServer) -> None:
     create_tables(questdb.address, "forming")
     sink = QuestDBSink(questdb.address, "forming", immediate=True)
