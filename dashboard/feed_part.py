@@ -1,5 +1,6 @@
 """What one page shows of the feed: pills in the header, its part of the banner, and the Feed view."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,7 @@ from bokeh.models import Column, Row
 
 from dashboard.charts.panel import html
 from dashboard.data import Catalogue
+from dashboard.feed import Legs
 from dashboard.hub import EventsWatch, Hub, LegsWatch
 from dashboard.state import VIEWS, Desk
 from dashboard.views.feed import events_card, legs_card, stages_card
@@ -43,6 +45,7 @@ class FeedPart:
         self._events: EventsWatch | None = None
         self._endings: dict[str, Callable[[], None]] = {}
         self._catalogue: Catalogue | None = None
+        self._shown: tuple[Legs, tuple[str, ...]] | None = None
 
     def _layout(self) -> Any:
         self.legs.styles = {"flex": "1 1 0", "min-width": "0", "overflow": "auto"}
@@ -100,7 +103,10 @@ class FeedPart:
         """
         watch = self._legs
         known = watch is not None and watch.status.down_since is None and (watch.asked or watch.status.reason)
-        self.pills.text = leg_pills(watch.legs, symbols) if known and watch is not None else ""
+        shown = (watch.legs, symbols) if known and watch is not None else None
+        if shown != self._shown:
+            self._shown = shown
+            self.pills.text = leg_pills(*shown, int(1000 * time.time())) if shown else ""
         if self._desk.view == "feed":
             self._write_view()
 

@@ -18,7 +18,8 @@ from dashboard.feed_part import FeedPart
 from dashboard.frame import Frame, columns, plan
 from dashboard.hub import CatalogueWatch, Feed, Hub
 from dashboard.poller import Status
-from dashboard.state import LOOKBACKS, Desk, Reading, reading, spread_scale, spread_unit
+from dashboard.selectors import selectors
+from dashboard.state import Desk, Reading, reading, spread_scale, spread_unit
 from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting
 from dashboard.views.rail import model_card, signal_card, window_table
@@ -42,7 +43,7 @@ class Session:
     def __init__(self, hub: Hub, desk: Desk, document: Any) -> None:
         self.hub, self.desk, self.document = hub, desk, document
         self.feed_part = FeedPart(hub, desk, self._soon_feed)
-        self.charts = charts(self.feed_part.nav, self.feed_part.filter)
+        self.charts = charts(self.feed_part.nav, self.feed_part.filter, self.feed_part.pills)
         self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
         self._watch: CatalogueWatch | None = None
         self._feed: Feed | None = None
@@ -52,8 +53,10 @@ class Session:
         self._reading: Reading | None = None
         self._scheduled = self._ended = False
         self._location = pn.state.location
+        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only"])
         document.js_on_event("document_ready", self.charts.script)
         self.template = self._layout()
+        desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 
     def _layout(self) -> Any:
@@ -69,47 +72,10 @@ class Session:
         template = theme.template("Pairs desk")
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
         template.sidebar.extend(
-            [*self._selectors(), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
+            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
         )
         template.main.append(pn.pane.Bokeh(page, sizing_mode="stretch_both", margin=0))
         return template
-
-    def _selectors(self) -> list[Any]:
-        """The widgets of the side bar; they follow the view-model and write to it."""
-        look = {"sizing_mode": "stretch_width", "margin": (6, 4), "stylesheets": [theme.WIDGET_CSS]}
-        made = {
-            "pair": pn.widgets.Select(label="Pair", **look),
-            "interval": pn.widgets.RadioButtonGroup(label="Interval", **look),
-            "model": pn.widgets.Select(label="Model", **look),
-            "lookback": pn.widgets.Select(label="Look-back, bars", **look),
-        }
-
-        def show(*_events: object) -> None:
-            known = self.desk.catalogue
-            options: dict[str, list[Any]] = {
-                "pair": [str(pair) for pair in known.pairs] if known else [self.desk.pair],
-                "interval": [str(interval) for interval in known.intervals] if known else [self.desk.interval or "1s"],
-                "model": [model.name for model in known.models] if known else [self.desk.model],
-                "lookback": sorted({*LOOKBACKS, self.desk.lookback}),
-            }
-            for name, widget in made.items():
-                widget.param.update(options=options[name], value=getattr(self.desk, name) or options[name][0])
-                widget.param.trigger("value")  # the pressed button is an index, which new options move
-
-        def take(name: str) -> Callable[[Any], None]:
-            def chosen(event: Any) -> None:
-                if self.desk.catalogue is not None and event.new != getattr(self.desk, name):
-                    self.desk.param.update(**{name: event.new, "remarks": ()})
-
-            return chosen
-
-        for name, widget in made.items():
-            widget.param.watch(take(name), "value")
-        show()
-        self.desk.param.watch(show, ["catalogue"])
-        self.desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only"])
-        self.desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
-        return list(made.values())
 
     def start(self) -> None:
         """Subscribe, once the page stands in the browser: rows streamed earlier would be lost or doubled there."""

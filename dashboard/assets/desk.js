@@ -266,14 +266,15 @@ class Desk {
     }, 1000);
   }
 
-  /* Header: follow state, age of the last closed bar, clock. Ticks on while the server is away. */
+  /* Header: follow state, age of the last closed bar, clock. Ticks on while the server is away. The state of the feed is written each
+     second; one that was written long ago is not the state of now: the server hangs, or this browser cannot keep up. */
   tick() {
     const d = source.data, n = d.time.length, now = Date.now() + (Number.isFinite(this.offset) ? this.offset : 0);
     let i = n - 1;
     while (i >= 0 && d.y_closed[i] !== 1) i--;
     const closed = i >= 0 ? d.time[i] + this.m.step : null;
-    const stamp = clockText(now);
-    const state = this.lost ? '<span class="pill red">PAGE SERVER AWAY</span>' : n === 0 ? "" : this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
+    const stamp = clockText(now), written = Number(/data-written="(\d+)"/.exec(pills.text)?.[1] ?? now), behind = now - written;
+    const state = this.lost ? '<span class="pill red">PAGE SERVER AWAY</span>' : behind > 5000 ? `<span class="pill red">PAGE ${span(behind)} BEHIND</span>` : n === 0 ? "" : this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
     const age = closed === null ? "" : this.m.replay ? `<span>last bar <b>${clockText(closed).slice(0, 19).replace("T", " ")}</b></span>`
       : `<span>last bar <b>${span(Math.max(0, now - closed))}</b></span>`;
     const text = `<div class="bar">${state}${age}<span><span class="wide">${stamp.slice(0, 10)} </span><b>${stamp.slice(11, 19)}</b> UTC</span></div>`;

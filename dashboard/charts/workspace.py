@@ -38,11 +38,11 @@ class Charts:
     script: CustomJS
 
 
-def charts(nav: Any, filter_: Any) -> Charts:
+def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
     """Empty charts.
 
     Args:
-        nav, filter_: regions of buttons by which the browser asks for another view.
+        nav, filter_: regions of buttons by which the browser asks for another view. pills: the state of the feed.
     """
     source = ColumnDataSource(data=columns(Frame()), name="rows", tags=[{}])
     leg_columns = [f"{leg}_{name}" for leg in "yx" for name in _LEG_COLUMNS]
@@ -101,7 +101,7 @@ def charts(nav: Any, filter_: Any) -> Charts:
             "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
             "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
             "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
-            "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout, "nav": nav, "filter": filter_,
+            "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout, "nav": nav, "filter": filter_, "pills": pills,
         },
         code=_DESK_JS,
     )  # fmt: skip

@@ -26,8 +26,12 @@ STAGES = (
 _SHOWN = ("sent_received", "received_chunk", "bar_row")
 
 
-def leg_pills(legs: Legs, symbols: Sequence[str]) -> str:
-    """State and age of the last trade of the pair's legs, and the latencies, for the header."""
+def leg_pills(legs: Legs, symbols: Sequence[str], written_ms: int = 0) -> str:
+    """State and age of the last trade of the pair's legs, and the latencies, for the header.
+
+    Args:
+        written_ms: when this was written, by the page server's clock: a browser that lags behind, or hears nothing more, tells by it.
+    """
     if legs.newest_us is None:
         return _bar(
             '<span class="pill amber" data-role="no-status" title="the flow has not written one">NO FEED STATUS</span>'
@@ -36,7 +40,8 @@ def leg_pills(legs: Legs, symbols: Sequence[str]) -> str:
         return _bar(
             f'<span class="pill red" data-role="flow-silent">FLOW SILENT since {date_utc(legs.newest_us)}</span>'
         )
-    return _bar("".join(_pill(symbol, legs.of(symbol)) for symbol in symbols) + _others(legs, symbols) + _latency(legs))
+    shown = "".join(_pill(symbol, legs.of(symbol)) for symbol in symbols) + _others(legs, symbols) + _latency(legs)
+    return _bar(shown, f' data-written="{written_ms}"')
 
 
 def state_pill(leg: LegStatus | None, prefix: str = "") -> str:
@@ -115,5 +120,5 @@ def _banner(tone: Tone, *lines: str) -> str:
     return f'<div class="banner{kind}" role="{role}" data-role="feed">{"<br>".join(lines)}</div>'
 
 
-def _bar(text: str) -> str:
-    return f'<div class="bar" role="group" aria-label="Feed">{text}</div>'
+def _bar(text: str, written: str = "") -> str:
+    return f'<div class="bar" role="group" aria-label="Feed"{written}>{text}</div>'

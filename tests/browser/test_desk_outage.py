@@ -1,5 +1,7 @@
 """What the page does when things around it go away: the database, the browser itself."""
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ import panel as pn
 import pytest
 from desk_page import DeskPage, await_answer, served
 from desk_rows import Market, Writer
+from feed_rows import FeedPulse, FeedWriter, LegRow
 from playwright.sync_api import Page
 
 from dashboard.data import Reader
@@ -85,6 +88,33 @@ def test_a_page_whose_server_restarts_loads_itself_anew(
         desk.until_newest(newest + 2_000)
         assert page.get_by_label("Look-back, bars").input_value() == "620", "the address kept the state"
         page_errors[:] = [error for error in page_errors if "ERR_CONNECTION_REFUSED" not in error]
+
+
+def test_a_page_that_hears_nothing_more_does_not_look_live(
+    page: Page,
+    questdb: ManagedServer,
+    free_ports: Callable[[int], list[int]],
+    reader_environment: dict[str, str],
+    tmp_path: Path,
+) -> None:
+    rows = market(40, 40)
+    writer = Writer(questdb.address, "hangs", rows)
+    writer.prepare()
+    writer.write(0, 40)
+    legs, port = (LegRow("ETHUSDT"), LegRow("BTCUSDT")), free_ports(1)[0]
+    with (
+        served(port, tmp_path / "panel.log", reader_environment) as (url, pid),
+        FeedPulse(FeedWriter(questdb.address, "hangs"), *legs),
+    ):
+        desk = DeskPage(page, url)
+        desk.open("hangs")
+        desk.until("live", lambda: "ETHUSDT LIVE" in desk.text("pills") and "FOLLOWING" in desk.text("clock"))
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            desk.until("behind", lambda: "BEHIND" in desk.text("clock"))
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        desk.until("live again", lambda: "FOLLOWING" in desk.text("clock"))
 
 
 def test_closed_pages_leave_nothing_behind(
