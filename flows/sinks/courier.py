@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from flows.sinks.columns import TableRows
+from flows.sinks.tables import Storable
 
 
 class Courier:
@@ -17,10 +17,10 @@ class Courier:
         most_rows: that may wait; beyond it `put` waits.
     """
 
-    def __init__(self, deliver: Callable[[list[TableRows], float], None], pause_s: float, most_rows: int) -> None:
+    def __init__(self, deliver: Callable[[list[Storable], float], None], pause_s: float, most_rows: int) -> None:
         self._deliver, self._pause_s, self._most_rows = deliver, pause_s, most_rows
         self._changed = threading.Condition()
-        self._waiting: list[TableRows] = []
+        self._waiting: list[Storable] = []
         self._rows = 0
         self._since_s = 0.0
         self._busy = self._hurry = self._closing = False
@@ -28,7 +28,7 @@ class Courier:
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
 
-    def put(self, rows: TableRows) -> None:
+    def put(self, rows: Storable) -> None:
         """Hand rows over; waits while too many wait."""
         with self._changed:
             self._changed.wait_for(lambda: self._rows < self._most_rows or self._error is not None)
@@ -73,7 +73,7 @@ class Courier:
                 if self._error is not None:
                     return
 
-    def _next(self, due_s: float) -> tuple[list[TableRows], float] | None:
+    def _next(self, due_s: float) -> tuple[list[Storable], float] | None:
         """Everything that waits, once it is time; None when there is nothing more to do."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closing)

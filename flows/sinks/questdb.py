@@ -12,7 +12,7 @@ from flows.latency import Latency
 from flows.sinks.columns import TableRows, concatenated, newest_per_key
 from flows.sinks.courier import Courier
 from flows.sinks.delivery import Delivery, Retry
-from flows.sinks.tables import GROUPS, Storable, table_rows
+from flows.sinks.tables import GROUPS, Storable, rows_by_table, table_rows
 from flows.storage.client import Address
 
 _PAUSE_S = 0.05
@@ -95,7 +95,7 @@ class _Live(StatefulSinkPartition[Storable, None]):
         if frames and self._latency:
             self._latency.bars_arrive()
         for frame in frames:
-            self._courier.put(table_rows(frame))
+            self._courier.put(frame)
 
     def snapshot(self) -> None:
         """The engine commits its position next: everything must be there."""
@@ -105,10 +105,7 @@ class _Live(StatefulSinkPartition[Storable, None]):
         self._courier.close()
         self._delivery.close()
 
-    def _deliver(self, batch: list[TableRows], since_s: float) -> None:
-        tables: dict[str, list[TableRows]] = {}
-        for rows in batch:
-            tables.setdefault(rows.table.name, []).append(rows)
-        self._delivery.deliver([newest_per_key(concatenated(parts)) for parts in tables.values()])
+    def _deliver(self, batch: list[Storable], since_s: float) -> None:
+        self._delivery.deliver([newest_per_key(rows) for rows in rows_by_table(batch)])
         if self._latency:
             self._latency.bars_stored(since_s)

@@ -1,7 +1,8 @@
 """Frames as rows of the tables in `flows.storage.schema`: the border where scaled integers become floats."""
 
+from collections.abc import Iterable
 from functools import singledispatch
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ from flows.domain.frames import (
 )
 from flows.domain.instrument import Instrument
 from flows.domain.scale import UNKNOWN, to_float_by_symbol
-from flows.sinks.columns import Column, Labels, TableRows, clean_text
+from flows.sinks.columns import Column, Labels, TableRows, clean_text, concatenated
 from flows.storage.schema import (
     FEED_EVENTS,
     FEED_LATENCY,
@@ -67,6 +68,19 @@ _TABLES = {
     FeedLatency: FEED_LATENCY,
 }
 _GROUPS = {Bars: "bars", PairStats: "pair_stats"} | {kind: table.name for kind, table in _TABLES.items()}
+
+
+def rows_by_table(frames: Iterable[Storable]) -> list[TableRows]:
+    """The rows of many frames, one item per table, in the order in which the frames came."""
+    tables: dict[str, list[Storable]] = {}
+    for frame in frames:
+        tables.setdefault(table_of(frame).name, []).append(frame)
+    return [_rows(of) for of in tables.values()]
+
+
+def _rows(frames: list[Storable]) -> TableRows:
+    stats = [frame for frame in frames if isinstance(frame, PairStats)]
+    return _stats_rows(stats) if stats else concatenated([table_rows(frame) for frame in frames])
 
 
 @singledispatch
@@ -124,14 +138,29 @@ def _(frame: Bars) -> TableRows:
 
 @table_rows.register
 def _(frame: PairStats) -> TableRows:
-    labels: dict[str, Column] = {
-        "pair": Labels.constant(str(frame.pair), len(frame)),
-        "model": Labels.constant(frame.model, len(frame)),
-        "stale": _legs(frame.stale),
-        "gap": _legs(frame.gap),
-    }
-    columns = {name: labels[name] if name in labels else getattr(frame, name) for name, _ in PAIR_STATS_COLUMNS}
-    return TableRows(table_of(frame), columns)
+    return _stats_rows([frame])
+
+
+def _stats_rows(frames: list[PairStats]) -> TableRows:
+    """The rows of several frames of one interval: live there are hundreds of a row or two each second, so columns are made once."""
+    codes: dict[str, dict[str, int]] = {"pair": {}, "model": {}}
+    lengths = [len(frame) for frame in frames]
+
+    def constants(name: str) -> Labels:
+        known = codes[name]
+        found = [known.setdefault(str(getattr(frame, name)), len(known)) for frame in frames]
+        return Labels(np.repeat(np.array(found, np.int32), lengths), tuple(known))
+
+    def joined(name: str) -> Any:
+        return np.concatenate([getattr(frame, name) for frame in frames])
+
+    columns: dict[str, Column] = {}
+    for name, _ in PAIR_STATS_COLUMNS:
+        if name in codes:
+            columns[name] = constants(name)
+        else:
+            columns[name] = _legs(joined(name)) if name in ("stale", "gap") else joined(name)
+    return TableRows(table_of(frames[0]), columns)
 
 
 @table_rows.register

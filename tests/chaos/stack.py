@@ -30,6 +30,8 @@ _PORTS = (
 )
 _MARKS = {"flow": "bytewax.run", "questdb": "questdb", "exchange": "flows.simulator", "page": "panel"}
 _DEADLINE_S = 120.0
+_LAUNCH = ROOT / "flows" / "process" / "launch.py"
+_UP = (sys.executable, "-m", "flows.cli", "up", "--source", "simulated")
 
 
 class Stack:
@@ -65,7 +67,7 @@ class Stack:
         """Start the supervisor; what it says is appended to the file `output`."""
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "flows.cli", "up", "--source", "simulated"],
+                [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *_UP],  # ends with this process, however that ends
                 cwd=ROOT, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
 

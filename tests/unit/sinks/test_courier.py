@@ -3,38 +3,38 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from stored_frames import some_rejects
 
+from flows.domain.frames import Rejects
 from flows.errors import StorageError
-from flows.sinks.columns import TableRows
 from flows.sinks.courier import Courier
-from flows.sinks.tables import table_rows
+from flows.sinks.tables import Storable
 
 DEADLINE_S = 20.0
 
 
-def row(number: int) -> TableRows:
-    rows = table_rows(some_rejects().take(slice(0, 1)))
-    return TableRows(rows.table, rows.columns | {"line": np.array([number])})
+def row(number: int) -> Storable:
+    return replace(some_rejects().take(slice(0, 1)), line=np.array([number]))
 
 
-def numbers(batches: list[list[TableRows]]) -> list[int]:
-    return [int(rows.columns["line"][0]) for batch in batches for rows in batch]  # type: ignore[union-attr]
+def numbers(batches: list[list[Storable]]) -> list[int]:
+    return [int(frame.line[0]) for batch in batches for frame in batch if isinstance(frame, Rejects)]
 
 
 class Place:
     """Where rows go: open or shut, and broken on demand."""
 
     def __init__(self) -> None:
-        self.batches: list[list[TableRows]] = []
+        self.batches: list[list[Storable]] = []
         self.since: list[float] = []
         self.open, self.entered = threading.Event(), threading.Event()
         self.error: BaseException | None = None
 
-    def deliver(self, batch: list[TableRows], since_s: float) -> None:
+    def deliver(self, batch: list[Storable], since_s: float) -> None:
         self.entered.set()
         assert self.open.wait(DEADLINE_S)
         if self.error is not None:

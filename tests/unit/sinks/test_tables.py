@@ -1,5 +1,6 @@
 """Frames as rows of tables: decimals, nulls, labels."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -18,10 +19,13 @@ from stored_frames import (
 )
 
 from flows.domain.frames import Bars, PairStats, Ticks
+from flows.domain.interval import Interval
+from flows.domain.pair import Pair
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
 from flows.sinks.columns import Labels, concatenated, newest_per_key
-from flows.sinks.tables import GROUPS, Storable, group_of, table_of, table_rows
+from flows.sinks.counting import row_hashes
+from flows.sinks.tables import GROUPS, Storable, group_of, rows_by_table, table_of, table_rows
 from flows.storage.schema import REJECTS, TRADES
 
 FRAMES = [some_ticks(), some_bars(), some_stats(), some_rejects(), some_events(), some_status(), some_latency()]
@@ -163,3 +167,24 @@ def test_other_frames_have_no_table() -> None:
         table_rows("rows")  # type: ignore[arg-type]
     assert (table_of(some_ticks()), table_of(some_rejects())) == (TRADES, REJECTS)
     assert isinstance(some_bars(), Bars)
+
+
+def test_many_frames_give_the_rows_of_each_in_order() -> None:
+    stats = [
+        some_stats(3),
+        replace(some_stats(2, "tls"), pair=Pair("SOLUSDT", "BTCUSDT")),
+        some_stats(0),
+        some_stats(1, complete=False),
+    ]
+    frames = [some_bars(2), stats[0], some_ticks(3), *stats[1:], some_bars(3), some_bars(2, Interval.M1)]
+    together = rows_by_table(frames)
+    apart = {
+        name: concatenated([table_rows(frame) for frame in frames if table_of(frame).name == name])
+        for name in ("bars_1s", "pair_stats_1s", "trades", "bars_1m")
+    }
+    assert [rows.table.name for rows in together] == list(apart)
+    for rows in together:
+        assert row_hashes(rows).tolist() == row_hashes(apart[rows.table.name]).tolist()
+    assert _texts(together[1].columns["pair"]) == ["ETHUSDT/BTCUSDT"] * 3 + ["SOLUSDT/BTCUSDT"] * 2 + [
+        "ETHUSDT/BTCUSDT"
+    ]
