@@ -1,7 +1,7 @@
 """What the page costs: server CPU and websocket bytes per refresh, and how long a closed bar takes to be drawn in Chromium.
 
 One page on a real QuestDB, 600 bars, two refreshes a second: a forming bar each half second, replaced by the closed one. A refresh is one
-write of both legs and their statistics; polling in between is part of its cost, and so is the state of the feed, which comes twice a
+write of both legs and their statistics; polling in between is part of its cost, and so is the state of the feed, which comes each
 second. Run it from the repository root.
 """
 
@@ -81,7 +81,7 @@ def _stack() -> Iterator[tuple[Writer, Market, DeskPage, int, dict[str, int]]]:
         writer.await_rows(HISTORY)
         feed = FeedWriter(database.address, "")
         feed.latency()
-        stack.enter_context(FeedPulse(feed, LegRow("ETHUSDT"), LegRow("BTCUSDT")))
+        stack.enter_context(FeedPulse(feed, LegRow("ETHUSDT"), LegRow("BTCUSDT"), every_s=1.0))
         url, pid = stack.enter_context(served(page_port, home / "panel.log", environment))
         playwright = stack.enter_context(sync_playwright())
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []

@@ -94,10 +94,10 @@ class FeedWriter:
 
 
 class FeedPulse:
-    """A flow's status, twice a second, while the block lasts; `set` changes how a leg stands from the next one on."""
+    """A flow's status each `every_s` seconds while the block lasts; `set` changes how a leg stands from the next one on."""
 
-    def __init__(self, writer: FeedWriter, *legs: LegRow) -> None:
-        self.writer, self.legs = writer, {leg.symbol: leg for leg in legs}
+    def __init__(self, writer: FeedWriter, *legs: LegRow, every_s: float = 0.5) -> None:
+        self.writer, self.legs, self.every_s = writer, {leg.symbol: leg for leg in legs}, every_s
         self._stop = threading.Event()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
@@ -121,6 +121,6 @@ class FeedPulse:
         try:
             while not self._stop.is_set():
                 self.writer.status(list(self.legs.values()))
-                self._stop.wait(0.5)
+                self._stop.wait(self.every_s)
         except Exception as error:  # noqa: BLE001 - told by the test that runs it
             self._error = error
