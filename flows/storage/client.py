@@ -169,7 +169,10 @@ def create_tables(address: Address, dataset: str = "", intervals: tuple[Interval
         for table, prefix in tables:
             _execute(connection, table.create_statement(prefix))
             for name, kind in _missing_columns(connection, table, table_name(table.name, prefix)):
-                _execute(connection, f"ALTER TABLE {table_name(table.name, prefix)} ADD COLUMN IF NOT EXISTS {name} {kind.value}")
+                _execute(
+                    connection,
+                    f"ALTER TABLE {table_name(table.name, prefix)} ADD COLUMN IF NOT EXISTS {name} {kind.value}",
+                )
 
 
 def _execute(connection: psycopg.Connection[Any], statement: str) -> None:
