@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from exchange_talk import BOTH, Listener, control, listening, steps
+from loops import run_async
 from simulated import RunningExchange, fetch
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
@@ -131,7 +132,7 @@ def listening_slowly(exchange: RunningExchange, conversation: Any) -> Listener:
             await conversation(listener)
             return listener
 
-    return asyncio.run(hold())
+    return run_async(hold())
 
 
 def _wait_for_time(exchange: RunningExchange, length_ms: int) -> None:
