@@ -117,7 +117,7 @@ def test_a_stream_that_is_silent_is_found_out_and_its_trades_come_by_rest(exchan
         exchange.control("add", fault="silent", stream="btcusdt@aggTrade")
         began = time.monotonic()
         feed.until(lambda feed: feed.state("BTCUSDT") == "silent", "found out")
-        assert time.monotonic() - began < 0.6 + 1.0, "leg_silent_after_s and a second"
+        assert time.monotonic() - began < 5.0, "the promise; it takes leg_silent_after_s and a little"
         ready, why = feed.board.readiness()
         assert not ready
         assert list(why["legs"]) == ["BTCUSDT"], why
@@ -137,7 +137,7 @@ def test_a_stream_that_never_spoke_is_found_out(exchange: RunningExchange) -> No
     with LiveFeed(binance(exchange)) as feed:
         began = time.monotonic()
         feed.until(lambda feed: feed.state("BTCUSDT") == "silent" if feed.rows else False, "found out")
-        assert time.monotonic() - began < 2 * 0.6 + 1.0
+        assert time.monotonic() - began < 5.0
         exchange.control("clear")
         feed.until(lambda feed: feed.board.readiness()[0], "ready")
     feed.assert_whole()
@@ -149,7 +149,7 @@ def test_a_connection_that_is_dead_is_found_out(exchange: RunningExchange) -> No
         exchange.control("add", fault="half_open", for_s=10)
         began = time.monotonic()
         feed.until(lambda feed: not feed.board.readiness()[0], "found out")
-        assert time.monotonic() - began < 0.6 + 1.0
+        assert time.monotonic() - began < 5.0
         exchange.control("clear")
         feed.until(lambda feed: feed.board.readiness()[0], "ready again")
         feed.until_rows(100)

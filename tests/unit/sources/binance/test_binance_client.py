@@ -334,7 +334,7 @@ def test_closing_is_quick_whatever_the_other_side_does() -> None:
     async def deaf(connection: ServerConnection) -> None:
         await connection.send(message("a@t", 1))
         connection.transport.pause_reading()
-        await asyncio.sleep(1)
+        await asyncio.sleep(4)
 
     with serving(deaf) as url:
         client = Client([Group(url, ("a@t",))], LIMITS, ReceiveClock())
@@ -342,5 +342,5 @@ def test_closing_is_quick_whatever_the_other_side_does() -> None:
         collect(client, lambda items: len(messages(items)) >= 1)
         began = time.monotonic()
         client.close()
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 3.5, "it does not wait for the other side"
         assert client.drain(1).now_us is None

@@ -234,7 +234,7 @@ def test_closing_ends_a_call_that_hangs_at_once() -> None:
         assert asked.wait(PATIENCE_S)
         began = time.monotonic()
         rest.close()
-        assert time.monotonic() - began < 0.4
+        assert time.monotonic() - began < 10, "the hanging call would have taken 30 s"
         assert not any(thread.name == "rest" for thread in threading.enumerate())
         assert rest.take() == []
         never.set()
