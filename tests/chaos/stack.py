@@ -8,7 +8,8 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -97,14 +98,17 @@ class Stack:
         family = psutil.Process(self._process.pid).children(recursive=True)
         return {name: [process for process in family if _is(process, mark)] for name, mark in _MARKS.items()}
 
-    def pause(self, name: str, seconds: float) -> None:
-        """Stop a part for a while, as a machine does that sleeps."""
+    @contextmanager
+    def asleep(self, name: str) -> Iterator[None]:
+        """A part stands still, as on a machine that sleeps."""
         stopped = self.processes()[name]
         for process in stopped:
             process.suspend()
-        time.sleep(seconds)
-        for process in stopped:
-            process.resume()
+        try:
+            yield
+        finally:
+            for process in stopped:
+                process.resume()
 
     @property
     def output(self) -> str:

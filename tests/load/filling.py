@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.storage.client import connect
-from tests.chaos.compare import first_and_last_ids
 from tests.chaos.stack import Stack
 
 CALL_ROWS, CALL_WEIGHT = 1_000, 20
@@ -35,7 +34,7 @@ class Filling:
 
 
 def filling(trades: int, folder: Path, ports: list[int]) -> Filling:
-    """Kill the flow while so many trades are made, and watch it catch up."""
+    """Let the flow sleep without a connection while about so many trades are made, and watch it catch up."""
     settings = {
         "SIMULATOR__TRADES_PER_S": str(_TRADES_PER_S),
         "SUPERVISOR__RESTART_MIN_S": "0.1",
@@ -43,8 +42,9 @@ def filling(trades: int, folder: Path, ports: list[int]) -> Filling:
     }
     with Stack(folder, ports, settings) as stack:
         stack.until(lambda: (stack.feed() or {}).get("ready"), "every leg live", 180.0)
-        before = {symbol: ids[1] for symbol, ids in first_and_last_ids(stack.database).items()}
-        stack.pause("flow", trades / _TRADES_PER_S)
+        with stack.asleep("flow"):
+            stack.exchange("/control/add", fault="drop")  # what is made now is on no connection
+            time.sleep(trades / _TRADES_PER_S)
         stack.until(lambda: _filling(stack), "the fill to begin")
         began = time.monotonic()
         stack.until(lambda: (stack.feed() or {}).get("ready"), "every leg live again", 600.0)
@@ -53,7 +53,7 @@ def filling(trades: int, folder: Path, ports: list[int]) -> Filling:
             rows = sql.execute("SELECT symbol, count(), min(trade_id), max(trade_id) FROM trades").fetchall()
         feed = stack.feed() or {}
         made = sum(leg["filled"] for leg in feed["legs"])
-        assert made >= trades * 0.8, f"{made:,} trades came over REST instead of about {trades:,}; {before}"
+        assert made >= trades / 2, f"only {made:,} trades came over REST instead of about {trades:,}"
         lost = sum(int(high) - int(low) + 1 - int(count) for _, count, low, high in rows)
         return Filling(made, seconds, feed["rest"]["weight_limit"], lost)
 
