@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from flows.domain.frames import GOOD_STATES
+from flows.domain.frames import BAD_EVENTS, BAD_STATES, GOOD_STATES, WARNING_EVENTS
 
 FLOW_SILENT_AFTER_S = 3.0
 """The flow writes a status each second: one that is older says nothing about now."""
@@ -21,11 +21,6 @@ class Tone(Enum):
     WARN = "amber"
     BAD = "red"
     PLAIN = "blue"
-
-
-_BAD_STATES = frozenset({"silent", "reconnecting", "unproven"})
-_BAD_KINDS = frozenset({"lost", "silent", "unproven"})
-_WARN_KINDS = frozenset({"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "queue_full"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +48,7 @@ class LegStatus:
         """Good only for states in which the data can be relied on, whatever new states a flow may invent."""
         if self.state in GOOD_STATES:
             return Tone.GOOD
-        return Tone.BAD if self.state in _BAD_STATES else Tone.WARN
+        return Tone.BAD if self.state in BAD_STATES else Tone.WARN
 
     @property
     def age_ms(self) -> float:
@@ -91,9 +86,9 @@ class FeedEvent:
 
     @property
     def tone(self) -> Tone:
-        if self.kind in _BAD_KINDS:
+        if self.kind in BAD_EVENTS:
             return Tone.BAD
-        return Tone.WARN if self.kind in _WARN_KINDS else Tone.PLAIN
+        return Tone.WARN if self.kind in WARNING_EVENTS else Tone.PLAIN
 
 
 @dataclass(frozen=True, slots=True)

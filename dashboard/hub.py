@@ -1,11 +1,11 @@
 """One poller per selection in the whole process; pages subscribe and are told that something changed, never what."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeVar, cast
 
 from dashboard.data import Catalogue, Selection, readers
 from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
@@ -17,6 +17,8 @@ _CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S = 1.0, 0.5, 1.0
 _STAGES_EVERY = 6
 """Latencies come each 5 s, so they are asked for at every sixth look at the legs only."""
 _EVENTS = 300
+
+P = TypeVar("P", bound=Poller[Any])
 
 
 class Source(Protocol):
@@ -147,41 +149,35 @@ class Hub:
     def __init__(self, open_source: Callable[[], Source], poll_s: float) -> None:
         self._open_source = open_source
         self._poll_s = poll_s
-        self._feeds: dict[Selection, Feed] = {}
-        self._watches: dict[str, CatalogueWatch] = {}
-        self._legs: dict[str, LegsWatch] = {}
-        self._events: dict[tuple[str, bool], EventsWatch] = {}
+        self._pollers: dict[Hashable, Poller[Any]] = {}
 
     def feed(self, selection: Selection) -> Feed:
-        """The feed of a selection. Subscribe at once: a feed without subscribers is forgotten at the next call."""
-        self._drop_idle()
-        return self._feeds.setdefault(selection, Feed(self._open_source(), selection, self._poll_s))
+        """The feed of a selection. Subscribe at once: a poller without subscribers is forgotten at the next call."""
+        return self._kept(selection, lambda: Feed(self._open_source(), selection, self._poll_s))
 
     def watch(self, dataset: str) -> CatalogueWatch:
         """The watch over a dataset's description."""
-        self._drop_idle()
-        return self._watches.setdefault(dataset, CatalogueWatch(self._open_source(), dataset))
+        return self._kept((CatalogueWatch, dataset), lambda: CatalogueWatch(self._open_source(), dataset))
 
     def legs(self, dataset: str) -> LegsWatch:
         """The watch over the legs of a dataset's feed."""
-        self._drop_idle()
-        return self._legs.setdefault(dataset, LegsWatch(self._open_source(), dataset))
+        return self._kept((LegsWatch, dataset), lambda: LegsWatch(self._open_source(), dataset))
 
     def events(self, dataset: str, gaps_only: bool) -> EventsWatch:
         """The watch over the events of a dataset's feed."""
-        self._drop_idle()
-        return self._events.setdefault((dataset, gaps_only), EventsWatch(self._open_source(), dataset, gaps_only))
+        key = (EventsWatch, dataset, gaps_only)
+        return self._kept(key, lambda: EventsWatch(self._open_source(), dataset, gaps_only))
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
-        return tuple(self._feeds.values())
+        return tuple(poller for poller in self._pollers.values() if isinstance(poller, Feed))
 
-    def _drop_idle(self) -> None:
-        """Forget feeds nobody looks at: their rows would be stale, and names come from the address bar."""
-        self._feeds = {key: feed for key, feed in self._feeds.items() if feed.subscribers}
-        self._watches = {key: watch for key, watch in self._watches.items() if watch.subscribers}
-        self._legs = {key: watch for key, watch in self._legs.items() if watch.subscribers}
-        self._events = {key: watch for key, watch in self._events.items() if watch.subscribers}
+    def _kept(self, key: Hashable, make: Callable[[], P]) -> P:
+        """The poller of that key; those nobody looks at are forgotten: their rows would be stale, and names come from the address bar."""
+        self._pollers = {of: poller for of, poller in self._pollers.items() if poller.subscribers}
+        if key not in self._pollers:
+            self._pollers[key] = make()
+        return cast(P, self._pollers[key])
 
 
 @cache

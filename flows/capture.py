@@ -19,11 +19,10 @@ from flows.engine import run
 from flows.errors import PairdeskError, StorageError
 from flows.health import HealthServer
 from flows.latency import Latency
-from flows.pairs import stop_on
+from flows.pairs import stop_on, store
 from flows.process.lock import FileLock, LockTakenError
 from flows.settings import Settings, load
 from flows.sinks.counting import CountingSink
-from flows.sinks.tables import group_of
 from flows.sources.binance.board import Board
 from flows.sources.binance.source import BinanceSource
 
@@ -47,8 +46,7 @@ def build(settings: Settings, out: Path, sink: CountingSink) -> Dataflow:
     kept = replace(settings.capture, dir=str(out))
     flow = Dataflow("capture")
     source = BinanceSource(settings.market.symbols, settings.binance, kept, board=board, latency=Latency())
-    items = op.filter("with_rows", op.input("messages", flow, source), lambda item: len(item[1].rows) > 0)
-    op.output("counted", op.map("by_table", items, lambda item: (group_of(item[1].rows), item[1].rows)), sink)
+    store(sink, [op.input("messages", flow, source)])
     return flow
 
 

@@ -88,7 +88,7 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     legs = pair_bars("pair_bars", bars, market.pairs, market.intervals, settings.join.pending_limit)
     stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
     stored = [others, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
-    _store(sink, stored)
+    store(sink, stored)
     return flow
 
 
@@ -110,7 +110,8 @@ def _told_apart(items: Frames) -> tuple[KeyedStream[Chunk[Ticks]], Frames]:
     return split.trues, split.falses
 
 
-def _store(sink: Sink, streams: list[Frames]) -> None:
+def store(sink: Sink, streams: list[Frames]) -> None:
+    """The last steps of a dataflow: every row of the streams to the sink, by its table."""
     rows = op.filter("with_rows", op.merge("tables", *streams), lambda item: len(item[1].rows) > 0)
     op.output("store", op.map("by_table", rows, lambda item: (group_of(item[1].rows), item[1].rows)), sink)
 

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from flows.domain.frames import GOOD_STATES
+from flows.domain.frames import BAD_EVENTS, BAD_STATES, GOOD_STATES, LEG_STATES, WARNING_EVENTS
 from flows.errors import PairdeskError
 
 _TIMEOUT_S = 5.0
@@ -20,10 +20,10 @@ _EVENTS = 20
 _DASH = "–"
 _TIMES = frozenset({"since", "time"})
 _COLOURS = {
-    "silent": "red", "reconnecting": "red", "unproven": "red", "lost": "red", "filling": "yellow", "waiting": "yellow",
-    "gap": "yellow", "disconnected": "yellow", "rest_refused": "yellow", "clock_off": "yellow", "hold_dropped": "yellow",
-    "queue_full": "yellow", **dict.fromkeys(GOOD_STATES, "green"),
-}  # fmt: skip
+    **dict.fromkeys((*LEG_STATES, *WARNING_EVENTS), "yellow"),
+    **dict.fromkeys((*BAD_STATES, *BAD_EVENTS), "red"),
+    **dict.fromkeys(GOOD_STATES, "green"),
+}
 
 Status = Mapping[str, Any]
 

@@ -254,6 +254,10 @@ LEG_STATES = ("waiting", "live", "quiet", "silent", "filling", "reconnecting", "
 """waiting: for its first data. quiet: silent, and the exchange says that nothing traded. silent: the exchange trades it, the stream
 says nothing. unproven: silent, and the exchange cannot be asked. Data can be relied on in `live` and `quiet` only."""
 GOOD_STATES = frozenset({"live", "quiet"})
+BAD_STATES = frozenset({"silent", "reconnecting", "unproven"})
+BAD_EVENTS = frozenset({"lost", "silent", "unproven"})
+WARNING_EVENTS = frozenset({"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "queue_full"})
+"""How bad a state of a leg or a kind of event is; any other state is a warning, any other event none."""
 
 
 @dataclass(frozen=True, slots=True)

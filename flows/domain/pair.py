@@ -1,4 +1,4 @@
-"""A pair of symbols, written `Y/X`."""
+"""A pair of symbols, written `Y/X`, and the groups in which pairs are worked on."""
 
 from dataclasses import dataclass
 
@@ -34,3 +34,16 @@ class Pair:
 
     def __str__(self) -> str:
         return f"{self.y}/{self.x}"
+
+
+GROUP_SIZE = 64
+"""Enough pairs that what an item of the dataflow costs does not count, few enough that a cluster has something to share out."""
+
+
+def groups(pairs: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], ...]:
+    """The pairs in the order given, at most `GROUP_SIZE` together.
+
+    >>> [len(group) for group in groups(tuple(Pair(f"Y{i}", "X") for i in range(100)))]
+    [64, 36]
+    """
+    return tuple(pairs[start : start + GROUP_SIZE] for start in range(0, len(pairs), GROUP_SIZE))

@@ -33,6 +33,7 @@ from flows.storage.schema import (
     PAIR_STATS_COLUMNS,
     REJECTS,
     TRADES,
+    ColumnType,
     Table,
     bars_table,
     pair_stats_table,
@@ -163,64 +164,24 @@ def _stats_rows(frames: list[PairStats]) -> TableRows:
     return TableRows(table_of(frames[0]), columns)
 
 
-@table_rows.register
-def _(frame: Rejects) -> TableRows:
-    columns: dict[str, Column] = {
-        "timestamp": frame.time,
-        "source": _labels(frame.source),
-        "line": frame.line,
-        "reason": _texts(frame.reason),
-        "text": _texts(frame.text),
-    }
-    return TableRows(table_of(frame), columns)
+@table_rows.register(Rejects)
+@table_rows.register(FeedEvents)
+@table_rows.register(FeedStatus)
+@table_rows.register(FeedLatency)
+def _(frame: Rejects | FeedEvents | FeedStatus | FeedLatency) -> TableRows:
+    """Frames whose columns are those of their table."""
+    table = table_of(frame)
+    columns: dict[str, Column] = {}
+    for name, kind in table.columns:
+        values = getattr(frame, _FIELDS.get(name, name))
+        columns[name] = (
+            _labels(values) if kind is ColumnType.SYMBOL else _texts(values) if kind is ColumnType.VARCHAR else values
+        )
+    return TableRows(table, columns)
 
 
-@table_rows.register
-def _(frame: FeedEvents) -> TableRows:
-    columns: dict[str, Column] = {
-        "timestamp": frame.time,
-        "number": frame.number,
-        "kind": _labels(frame.kind),
-        "symbol": _labels(frame.symbol),
-        "detail": _texts(frame.detail),
-        "from_id": frame.from_id,
-        "to_id": frame.to_id,
-        "count": frame.count,
-    }
-    return TableRows(table_of(frame), columns)
-
-
-@table_rows.register
-def _(frame: FeedStatus) -> TableRows:
-    columns: dict[str, Column] = {
-        "timestamp": frame.time,
-        "symbol": _labels(frame.symbol),
-        "state": _labels(frame.state),
-        "since": frame.since,
-        "detail": _texts(frame.detail),
-        "last_trade_time": frame.last_trade_time,
-        "received_at": frame.received,
-        "last_id": frame.last_id,
-        "held": frame.held,
-        "filled": frame.filled,
-        "missing": frame.missing,
-        "lead_ms": frame.lead_ms,
-    }
-    return TableRows(table_of(frame), columns)
-
-
-@table_rows.register
-def _(frame: FeedLatency) -> TableRows:
-    columns: dict[str, Column] = {
-        "timestamp": frame.time,
-        "stage": _labels(frame.stage),
-        "p50_ms": frame.p50_ms,
-        "p95_ms": frame.p95_ms,
-        "p99_ms": frame.p99_ms,
-        "max_ms": frame.max_ms,
-        "count": frame.count,
-    }
-    return TableRows(table_of(frame), columns)
+_FIELDS = {"timestamp": "time", "received_at": "received"}
+"""Fields of the frames that the tables call otherwise."""
 
 
 def _legs(codes: I8) -> Labels:

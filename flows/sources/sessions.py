@@ -45,11 +45,7 @@ class SessionLines:
         if state is None:
             self.feed = Feed((), None, 0, 0)
         else:
-            now = state.session
-            self.feed = Feed(
-                now.instruments, now.stream, now.silence_grace_us, now.max_ahead_us, state.feed, None,
-                now.stream == "aggTrade", now.proof_margin_us, now.hold_limit,
-            )  # fmt: skip
+            self.feed = Feed.of_session(state.session, state.feed, None)
             self.feed.hold_again(state.held)
 
     def state(self) -> SessionState | None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from flows.differences import differences
 from flows.errors import PairdeskError, StorageError
 from flows.settings import Settings
 from flows.shape import shape
@@ -44,12 +45,7 @@ def _difference(written_with: Path, wanted: dict[str, str]) -> str | None:
         assert isinstance(before, dict)
     except (OSError, ValueError, AssertionError):
         return f"{written_with.name} beside it cannot be read, so nobody knows what it means"
-    told = [
-        f"{name} was {before.get(name, 'absent')}, is {wanted.get(name, 'absent')}"
-        for name in dict.fromkeys([*before, *wanted])
-        if before.get(name) != wanted.get(name)
-    ]
-    return "; ".join(told) or None
+    return differences(before, wanted) or None
 
 
 def _put_aside(directory: Path, say: Callable[[str], None]) -> None:

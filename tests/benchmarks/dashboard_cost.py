@@ -27,7 +27,7 @@ from desk_rows import Market, Writer  # noqa: E402
 from feed_rows import FeedPulse, FeedWriter, LegRow  # noqa: E402
 
 from flows.storage.server import ManagedServer  # noqa: E402
-from tests.benchmarks.ports import free_ports  # noqa: E402
+from tests.ports import take_free_ports  # noqa: E402
 
 HISTORY = 700
 CPU_BOUND_MS, BYTES_BOUND = 25.0, 6_000
@@ -65,7 +65,7 @@ def _stack() -> Iterator[tuple[Writer, Market, DeskPage, int, dict[str, int]]]:
 
     with contextlib.ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="desk-cost-")))
-        http_port, pg_port, health_port, page_port = free_ports(4)
+        http_port, pg_port, health_port, page_port = take_free_ports(4)
         root = home / "live" / "questdb"
         database = ManagedServer(root, http_port=http_port, pg_port=pg_port, health_port=health_port)
         stack.enter_context(database)

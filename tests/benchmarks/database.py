@@ -16,8 +16,8 @@ from psycopg import sql
 from tests.benchmarks import data
 from tests.benchmarks.files import WARM_TICKS
 from tests.benchmarks.measure import child
-from tests.benchmarks.ports import free_ports
 from tests.benchmarks.table import Line, at_least
+from tests.ports import take_free_ports
 
 _VISIBLE_WITHIN_S = 120.0
 
@@ -39,7 +39,7 @@ def main() -> None:
     from flows.storage.server import ManagedServer
 
     path, warm = data.csv_file(2, int(sys.argv[1])), data.csv_file(2, WARM_TICKS)
-    http_port, pg_port, health_port = free_ports(3)
+    http_port, pg_port, health_port = take_free_ports(3)
     with (
         tempfile.TemporaryDirectory() as root,
         ManagedServer(Path(root), http_port=http_port, pg_port=pg_port, health_port=health_port) as server,

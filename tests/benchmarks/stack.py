@@ -17,7 +17,7 @@ from flows.errors import StorageError
 from flows.storage.client import Address
 from flows.storage.server import ManagedServer
 from tests.benchmarks.measure import ROOT, clean_environment
-from tests.benchmarks.ports import free_ports
+from tests.ports import take_free_ports
 
 _START_S = 60.0
 
@@ -34,7 +34,7 @@ class Stack:
 @contextmanager
 def live_stack(trades_per_s: float) -> Iterator[Stack]:
     """Everything up, with first trades in the database, while the block lasts."""
-    exchange, http_port, pg_port, health_port, page = free_ports(5)
+    exchange, http_port, pg_port, health_port, page, flow_health = take_free_ports(6)
     with ExitStack() as stack:
         data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         root = data_dir / "simulated" / "questdb"
@@ -46,6 +46,7 @@ def live_stack(trades_per_s: float) -> Iterator[Stack]:
             PAIRS_STORAGE__DATA_DIR=str(data_dir),
             PAIRS_STORAGE__HTTP_PORT=str(http_port),
             PAIRS_STORAGE__PG_PORT=str(pg_port),
+            PAIRS_HEALTH__PORT=str(flow_health),
         )
 
         def started(*arguments: str) -> int:

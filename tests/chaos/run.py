@@ -10,7 +10,7 @@ from typing import Any
 from flows.storage.client import connect
 from tests.chaos.compare import Counts, counts, differences, first_and_last_ids, marked_bars, write_reference
 from tests.chaos.schedule import SYMBOLS, Action, Fault, Kill, schedule
-from tests.chaos.stack import ROOT, Stack
+from tests.running_stack import ROOT, Stack
 
 REFERENCE = "calm"
 

@@ -10,7 +10,7 @@ from flows.storage.client import connect
 from flows.storage.server import ManagedServer
 from tests.chaos.compare import captured_differences
 from tests.chaos.run import Plan, replay, run, settings
-from tests.chaos.stack import Stack
+from tests.running_stack import Stack
 
 pytestmark = pytest.mark.questdb
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.storage.client import connect
-from tests.chaos.stack import Stack
+from tests.running_stack import Stack
 
 CALL_ROWS, CALL_WEIGHT = 1_000, 20
 _TRADES_PER_S = 2_000.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 
 from flows.storage.client import connect
-from tests.chaos.stack import Stack
+from tests.running_stack import Stack
 
 _SAMPLE_S = 5.0
 

@@ -72,6 +72,14 @@ class Feed:
         self._book = Book(Rules(verified, silence_grace_us, max_ahead_us, proof_margin_us, hold_limit), state)
         self._book.begin(instruments or (), stream, lead_us)
 
+    @classmethod
+    def of_session(cls, session: Session, state: FeedState | None, lead_us: int | None) -> "Feed":
+        """The feed that a session describes; `state` and `lead_us` as in the constructor."""
+        return cls(
+            session.instruments, session.stream, session.silence_grace_us, session.max_ahead_us, state, lead_us,
+            session.stream == "aggTrade", session.proof_margin_us, session.hold_limit,
+        )  # fmt: skip
+
     @property
     def instruments(self) -> tuple[Instrument, ...]:
         """The table that ticks point into: a symbol never changes its place, new ones come at the end, scales only grow."""

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 from bytewax.inputs import StatefulSourcePartition
@@ -54,8 +53,8 @@ class Parts:
     """What a partition moves, made by `flows.sources.binance.source`.
 
     Attributes:
-        session: what begins. recorder: of the capture, None without one; its capture goes on after `position`.
-        stream: `aggTrade` or `trade`. symbols, rows: what is subscribed, and where each is in the feed's table. speed: of the clock.
+        session: what begins. recorder: of the capture, None without one.
+        symbols, rows: what is subscribed, and where each is in the feed's table. speed: of the clock.
     """
 
     feed: Feed
@@ -65,8 +64,6 @@ class Parts:
     clock: ReceiveClock
     session: Session
     recorder: Recorder | None
-    captured_before: bool
-    stream: str
     symbols: tuple[str, ...]
     rows: tuple[int, ...]
     speed: float
@@ -86,17 +83,9 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         self._status_due_s, self._latency_due_s = began_s, began_s + _LATENCY_S
         self._view: View | None = None
         self._told_states: list[str] = []
-        self._begun = self._begin(parts.session)
+        self._begun: list[LiveChunk] = [*self._recorded(parts.session)]
         parts.client.start()
         parts.rest.start()
-
-    def _begin(self, session: Session) -> list[LiveChunk]:
-        recorder = self._parts.recorder
-        if recorder is not None:
-            # A capture that begins now knows nothing of the ids before, also where this feed does.
-            goes_on = session.goes_on and self._parts.captured_before
-            recorder.record(_with(session, goes_on))
-        return [*self._feed.on_record(session)]
 
     def next_batch(self) -> Iterable[Item]:
         """What has come since; when asked to stop, first all that was read."""
@@ -192,7 +181,7 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         chunks = [chunk for record in seen.records for chunk in self._recorded(record)]
         self._rest.want(seen.asks)
         if seen.renew:
-            self._client.renew([stream_name(symbol, parts.stream) for symbol in seen.renew])
+            self._client.renew([stream_name(symbol, parts.session.stream) for symbol in seen.renew])
         self._view = View(
             now_us, self._feed.lead_us or 0, parts.symbols, parts.rows, seen.standings, self._feed.legs, links, rest,
             self._client.queued, self._feed.counts,
@@ -239,8 +228,3 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         latency.add("traded_sent", sent - traded)
         latency.add("sent_received", ((received - lead - sent) / speed).astype(np.int64))
         latency.add("received_chunk", ((now_us - received) / speed).astype(np.int64))
-
-
-def _with(session: Session, goes_on: bool) -> Session:
-    fields: dict[str, Any] = {name: getattr(session, name) for name in session.__slots__}
-    return Session(**(fields | {"goes_on": goes_on}))

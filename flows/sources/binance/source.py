@@ -1,12 +1,13 @@
 """The live feed as a Bytewax source: one partition, keyed by its name."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource
 
+from flows.differences import differences
 from flows.errors import FeedError
 from flows.latency import Latency
 from flows.sources.binance.board import Board
@@ -133,7 +134,7 @@ class BinanceSource(FixedPartitionedSource[Item, LiveState]):
         venue = survey(settings.rest_url, self._symbols, settings.connect_timeout_s, wall)
         clock, lead_us = _clock(settings.speed, venue, wall)
         session = self._session(venue, clock(), lead_us, goes_on=resume_state is not None)
-        feed = _feed(session, resume_state)
+        feed = Feed.of_session(session, resume_state.feed if resume_state else None, lead_us)
         _compile()
         position = resume_state.capture if resume_state else None
         rows = tuple([each.symbol for each in feed.instruments].index(symbol) for symbol in self._symbols)
@@ -154,8 +155,6 @@ class BinanceSource(FixedPartitionedSource[Item, LiveState]):
                 clock=clock,
                 session=session,
                 recorder=self._recorder(position),
-                captured_before=position is not None and bool(position.name),
-                stream=settings.stream,
                 symbols=self._symbols,
                 rows=rows,
                 speed=settings.speed,
@@ -209,20 +208,12 @@ def _limits(settings: Connection) -> Limits:
     )  # fmt: skip
 
 
-def _clock(speed: float, venue: Venue, wall: Callable[[], int]) -> tuple[ReceiveClock, int]:
+def _clock(speed: float, venue: Venue, wall: ReceiveClock) -> tuple[ReceiveClock, int]:
     """The receive clock and its lead over the exchange's: the wall clock, or one that runs with an exchange that is faster."""
-    if speed == 1.0 and isinstance(wall, ReceiveClock):
+    if speed == 1.0:
         return wall, venue.lead_us
     served_us = venue.measured_us - venue.lead_us
     return ReceiveClock(speed, served_us + int((wall() - venue.measured_us) * speed)), 0
-
-
-def _feed(session: Session, resume_state: LiveState | None) -> Feed:
-    return Feed(
-        session.instruments, session.stream, session.silence_grace_us, session.max_ahead_us,
-        resume_state.feed if resume_state else None, session.lead_us, session.stream == "aggTrade",
-        session.proof_margin_us, session.hold_limit,
-    )  # fmt: skip
 
 
 def _check_shape(state: LiveState, shape: Mapping[str, str]) -> None:
@@ -232,14 +223,8 @@ def _check_shape(state: LiveState, shape: Mapping[str, str]) -> None:
     )
     if not isinstance(state, LiveState):
         raise FeedError(f"the saved state of the flow was written by another version: {advice}")
-    before = dict(state.shape)
-    told = [
-        f"{name} was {before.get(name, 'absent')}, is {shape.get(name, 'absent')}"
-        for name in dict.fromkeys([*before, *shape])
-        if before.get(name) != shape.get(name)
-    ]
-    if told:
-        raise FeedError(f"the saved state of the flow does not fit: {'; '.join(told)}: {advice}")
+    if told := differences(state.shape, shape):
+        raise FeedError(f"the saved state of the flow does not fit: {told}: {advice}")
 
 
 def _compile() -> None:

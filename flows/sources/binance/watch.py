@@ -7,7 +7,7 @@ the stream is dead, and a new connection is wanted. What the exchange said is us
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from flows.domain.scale import UNKNOWN
 from flows.sources.binance.feed import Legs
@@ -79,7 +79,7 @@ class _Leg:
     progress: int = _UNASKED
     next_fill: int = _UNASKED
     fill_pause: int = _RETRY_US[0]
-    gap: bool = field(default=False)
+    gap: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from flows.domain.frames import F64
+from flows.stats.battery.gram import gram_factor
 from flows.stats.battery.mackinnon import Critical
 from flows.stats.battery.window import LEAST_BARS, anchored, pair_problem
 
@@ -29,7 +30,6 @@ _TRACE = (Critical(22.91, 18.18, 15.92), _ONE_LEFT)
 _LARGEST = (Critical(19.45, 15.07, 13.10), _ONE_LEFT)
 _TRACE_DRIFT = (Critical(19.9349, 15.4943, 13.4294), Critical(6.6349, 3.8415, 2.7055))
 _LARGEST_DRIFT = (Critical(18.5200, 14.2639, 12.2971), Critical(6.6349, 3.8415, 2.7055))
-_SINGULAR = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,8 @@ def johansen(y: F64, x: F64, lag: int = 1) -> Johansen:
         raise ValueError(f"lagged differences of the Johansen test must be 1 or more, were {lag}")
     if problem := pair_problem(y, x, max(LEAST_BARS, 8 * lag + 12)):
         return Johansen(reason=problem)
-    first, second, beta = _eigenvalues(anchored(y), anchored(x), lag)
+    factor = gram_factor(_columns(anchored(y), anchored(x), lag), centred=True)
+    first, second, beta = (math.nan,) * 3 if factor is None else _eigenvalues(factor, lag)
     if math.isnan(first):
         return Johansen(lag=lag, reason="the legs, their changes and lagged changes are no independent columns")
     rows = len(y) - 1 - lag
@@ -88,11 +89,8 @@ def _between(statistic: float, critical: Critical) -> tuple[float, float]:
 
 
 @njit(cache=True)
-def _eigenvalues(y: F64, x: F64, lag: int) -> tuple[float, float, float]:
-    """ν_1 ≥ ν_2 and the hedge ratio of ν_1; NaN where the columns are dependent."""
-    gram = _gram(y, x, lag)
-    if not _cholesky(gram):
-        return math.nan, math.nan, math.nan
+def _eigenvalues(gram: F64, lag: int) -> tuple[float, float, float]:
+    """ν_1 ≥ ν_2 and the hedge ratio of ν_1 from the factor of all columns; NaN where they have nothing in common."""
     d, v = 2 * lag, 2 * lag + 2  # where the changes and the levels begin
     a, b, c = gram[v, v], gram[v + 1, v], gram[v + 1, v + 1]
     m00, m01 = gram[v, d] / a, gram[v, d + 1] / a
@@ -109,51 +107,17 @@ def _eigenvalues(y: F64, x: F64, lag: int) -> tuple[float, float, float]:
 
 
 @njit(cache=True)
-def _gram(y: F64, x: F64, lag: int) -> F64:
-    """Centred products of the columns: lagged changes, changes, lagged levels, of y and x in turn."""
-    n, k = len(y), 2 * lag + 4
-    mean = np.zeros(k)
-    row = np.empty(k)
-    gram = np.zeros((k, k))
-    for centred in range(2):
-        for t in range(lag + 1, n):
-            for j in range(lag):
-                row[2 * j] = y[t - 1 - j] - y[t - 2 - j]
-                row[2 * j + 1] = x[t - 1 - j] - x[t - 2 - j]
-            row[2 * lag] = y[t] - y[t - 1]
-            row[2 * lag + 1] = x[t] - x[t - 1]
-            row[2 * lag + 2] = y[t - 1]
-            row[2 * lag + 3] = x[t - 1]
-            if centred == 0:
-                for i in range(k):
-                    mean[i] += row[i]
-                continue
-            for i in range(k):
-                row[i] -= mean[i]
-            for i in range(k):
-                a = row[i]
-                for j in range(i + 1):
-                    gram[i, j] += a * row[j]
-        if centred == 0:
-            for i in range(k):
-                mean[i] /= n - 1 - lag
-    return gram
-
-
-@njit(cache=True)
-def _cholesky(gram: F64) -> bool:
-    """The lower factor in place; False where a column is, but for rounding, a combination of those before it."""
-    k = len(gram)
-    for i in range(k):
-        for j in range(i):
-            v = gram[i, j]
-            for m in range(j):
-                v -= gram[i, m] * gram[j, m]
-            gram[i, j] = v / gram[j, j]
-        v = gram[i, i]
-        for m in range(i):
-            v -= gram[i, m] * gram[i, m]
-        if not v > _SINGULAR * gram[i, i]:
-            return False
-        gram[i, i] = math.sqrt(v)
-    return True
+def _columns(y: F64, x: F64, lag: int) -> F64:
+    """Lagged changes, changes, lagged levels, of y and x in turn, a row for each bar that has them all."""
+    n = len(y)
+    columns = np.empty((n - 1 - lag, 2 * lag + 4))
+    for t in range(lag + 1, n):
+        row = columns[t - lag - 1]
+        for j in range(lag):
+            row[2 * j] = y[t - 1 - j] - y[t - 2 - j]
+            row[2 * j + 1] = x[t - 1 - j] - x[t - 2 - j]
+        row[2 * lag] = y[t] - y[t - 1]
+        row[2 * lag + 1] = x[t] - x[t - 1]
+        row[2 * lag + 2] = y[t - 1]
+        row[2 * lag + 3] = x[t - 1]
+    return columns

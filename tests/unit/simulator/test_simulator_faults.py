@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,20 +15,6 @@ from flows.simulator.faults import KINDS
 from flows.simulator.faults import __doc__ as table
 
 ETH, BTC = "ethusdt@aggTrade", "btcusdt@aggTrade"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[RunningExchange]:
-    with RunningExchange() as running:
-        yield running
-
-
-@pytest.fixture
-def exchange(shared: RunningExchange) -> Iterator[RunningExchange]:
-    """An exchange without faults, that has traded what its market says once the test is over."""
-    shared.control("clear")
-    yield shared
-    shared.control("clear")
 
 
 def told(message: dict[str, Any]) -> dict[str, Any]:

@@ -1,27 +1,11 @@
 """Faults of messages over a real socket: held back, silent, doubled, out of order, broken, far too long."""
 
 import json
-from collections.abc import Iterator
 
-import pytest
 from exchange_talk import Listener, control, listening, steps
 from simulated import RunningExchange
 
 ETH = "ethusdt@aggTrade"
-
-
-@pytest.fixture(scope="module")
-def shared() -> Iterator[RunningExchange]:
-    with RunningExchange() as running:
-        yield running
-
-
-@pytest.fixture
-def exchange(shared: RunningExchange) -> Iterator[RunningExchange]:
-    """An exchange without faults before and after the test."""
-    shared.control("clear")
-    yield shared
-    shared.control("clear")
 
 
 def test_stall_holds_back_and_delivers_in_order(exchange: RunningExchange) -> None:

@@ -211,8 +211,8 @@ def test_nothing_is_compiled_after_the_warm_up_whatever_kind_of_array_comes() ->
     called = [kernel.py_func.__name__ for kernel, count in zip(kernels, before, strict=True) if count]
     assert {
         "_least_squares",
-        "_t_value",
-        "_lag_by_aic",
+        "_columns",
+        "_best_lag",
         "_eigenvalues",
         "_eta",
         "_ratio",

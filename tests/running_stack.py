@@ -1,7 +1,8 @@
-"""The whole stack as `pairs up` runs it, on free ports in a folder of its own, for tests that kill parts of it."""
+"""The whole stack as `pairs up` runs it, on free ports in a folder of its own, for tests that watch it and kill parts of it."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -20,8 +21,8 @@ import psycopg
 from flows.errors import StorageError
 from flows.storage.client import Address, address_of
 
-ROOT = Path(__file__).parent.parent.parent
-_PORTS = (
+ROOT = Path(__file__).parent.parent
+PORTS = (
     "STORAGE__HTTP_PORT",
     "STORAGE__PG_PORT",
     "STORAGE__HEALTH_PORT",
@@ -32,19 +33,21 @@ _PORTS = (
 _MARKS = {"flow": "bytewax.run", "questdb": "questdb", "exchange": "flows.simulator", "page": "panel"}
 _DEADLINE_S = 120.0
 _LAUNCH = ROOT / "flows" / "process" / "launch.py"
-_UP = (sys.executable, "-m", "flows.cli", "up", "--source", "simulated")
+UP = (sys.executable, "-m", "flows.cli", "up", "--source", "simulated")
 
 
 class Stack:
     """`pairs up --source simulated`, started again when its supervisor is gone. A context manager.
 
     Args:
+        ports: as many free ones as `PORTS` names.
         settings: environment variables on top of the ports, without the prefix `PAIRS_`.
+        cwd: where it is started.
     """
 
-    def __init__(self, folder: Path, ports: list[int], settings: dict[str, str]) -> None:
-        self.folder = folder
-        self.ports = dict(zip(_PORTS, ports, strict=True))
+    def __init__(self, folder: Path, ports: list[int], settings: dict[str, str], cwd: Path = ROOT) -> None:
+        self.folder, self.cwd = folder, cwd
+        self.ports = dict(zip(PORTS, ports, strict=True))
         values = (
             {name: str(port) for name, port in self.ports.items()}
             | {"STORAGE__DATA_DIR": f'"{folder / "var"}"'}
@@ -60,17 +63,21 @@ class Stack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            self._process.wait(60)
+        self.close()
 
-    def start(self) -> None:
+    def close(self) -> None:
+        """Stop it where it runs."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+
+    def start(self) -> "subprocess.Popen[bytes]":
         """Start the supervisor; what it says is appended to the file `output`."""
         with (self.folder / "output").open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *_UP],  # ends with this process, however that ends
-                cwd=ROOT, env=self.environment, stdout=output, stderr=output,
+                [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *UP],  # ends with this process, however that ends
+                cwd=self.cwd, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
+        return self._process
 
     def stop(self) -> int:
         """Ask the supervisor to stop everything; its exit code."""
@@ -114,6 +121,13 @@ class Stack:
     def output(self) -> str:
         """All that was said so far."""
         return (self.folder / "output").read_text()
+
+    def said(self, pattern: str, count: int = 1) -> str:
+        """The `count`th match in the output, waited for."""
+        found: list[str] = self.until(
+            lambda: re.findall(pattern, self.output)[count - 1 : count], f"{count} × {pattern}"
+        )
+        return found[0]
 
     @property
     def database(self) -> Address:
