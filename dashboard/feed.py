@@ -11,7 +11,7 @@ FLOW_SILENT_AFTER_S = 3.0
 """The flow writes a status each second: one that is older says nothing about now."""
 
 GAP_KINDS = ("gap", "skipped", "lost", "hold_dropped")
-"""Kinds of events that tell of missing ids. Not `filled`: while a stream is silent there is one each second."""
+"""Kinds of events that tell of missing ids. Not `filled`: those came."""
 
 
 class Tone(Enum):

@@ -221,7 +221,8 @@ EVENT_KINDS = (
     "connected", "disconnected", "handover", "silent", "flowing", "unproven", "gap", "filled", "skipped", "lost", "hold_dropped",
     "queue_full", "queue_free", "clock_off", "clock_right", "rest_refused", "rest_back",
 )  # fmt: skip
-"""gap: ids are missing and asked for. filled: all of them came. skipped: the exchange never used them. lost: nobody can give them."""
+"""gap: ids are missing and asked for. filled: what REST gave for a silence or a gap, told once, when that is over. skipped: the exchange
+never used them. lost: nobody can give them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -125,10 +125,15 @@ def test_a_stream_that_is_silent_is_found_out_and_its_trades_come_by_rest(exchan
         feed.until(lambda feed: feed.kinds().count("handover") >= 1, "a new connection")
         filled = feed.board.status()["counts"]["filled"]
         feed.until(lambda feed: feed.board.status()["counts"]["filled"] > filled + 100, "rows from REST")
+        assert feed.told("filled") == [], "what REST gives is told when the silence is over"
         exchange.control("clear")
         feed.until(lambda feed: [symbol for _, symbol, _ in feed.told("flowing")] == ["BTCUSDT"], "it flows again")
+        feed.until(lambda feed: len(feed.told("filled")) > 0, "what REST gave is told")
         feed.until(lambda feed: feed.board.readiness()[0], "ready again")
+        filled = feed.board.status()["counts"]["filled"]
     feed.assert_whole()
+    ((_, symbol, detail),) = feed.told("filled")
+    assert (symbol, detail) == ("BTCUSDT", f"{filled:,} trades that the stream did not bring came from REST")
     assert [symbol for _, symbol, _ in feed.told("silent")] == ["BTCUSDT"]
 
 

@@ -54,8 +54,8 @@ GRID_STEP = 100_000
 LAST_ID, LAST_TRADE, LEG_TIME, MISSING, MISSING_TRADES, LEG_PRICE_DECIMALS, LEG_SIZE_DECIMALS = range(7)
 PROVEN, LEG_RECEIVED, GAP_NEXT, FILLED, FILLING, FILLING_FROM, FILLING_TO = range(7, 14)
 LEG = 14
-"""PROVEN: until when silence is proven. GAP_NEXT: the next trade comes after a gap. FILLED: rows of REST; FILLING…: those since the last
-event about it."""
+"""PROVEN: until when silence is proven. GAP_NEXT: the next trade comes after a gap. FILLED: rows of REST; FILLING…: those that no
+event has told yet."""
 
 # Rows that wait, one row per symbol; no part of the state.
 HELD, FIRST_HELD, HELD_SINCE = range(3)
@@ -205,7 +205,8 @@ def admit(
         holds: how many rows of each symbol wait (in and out). hold_limit: how many may wait in all.
 
     Returns:
-        The row behind the last one judged. After that one, rows that wait follow without a gap, or more wait than may.
+        The row behind the last one judged. After that one, rows that wait follow without a gap, or more wait than may, or the stream
+        speaks again where REST spoke for it.
     """
     waiting = 0
     for k in range(len(holds)):
@@ -222,10 +223,13 @@ def admit(
             waiting += 1
             if waiting > hold_limit:
                 return i + 1
-        elif verdict != DUPLICATE and (verdict < FIRST_REJECT or verdict == TOO_LARGE):
-            leg = legs[row[SYMBOL]]
-            gaps[i] = _marked(verdict, leg)
-            if waiting > 0 and holds[row[SYMBOL], HELD] > 0 and holds[row[SYMBOL], FIRST_HELD] <= leg[LAST_ID] + 1:
+        elif verdict < FIRST_REJECT or verdict == TOO_LARGE:
+            leg, hold = legs[row[SYMBOL]], holds[row[SYMBOL]]
+            if verdict != DUPLICATE:
+                gaps[i] = _marked(verdict, leg)
+                if waiting > 0 and hold[HELD] > 0 and hold[FIRST_HELD] <= leg[LAST_ID] + 1:
+                    return i + 1
+            if leg[FILLING] > 0 and hold[HELD] == 0:
                 return i + 1
     return len(rows)
 

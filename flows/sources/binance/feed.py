@@ -24,7 +24,7 @@ from flows.sources.binance.book import COUNTED, Book, FeedState, Legs, Rules
 from flows.sources.binance.columns import AGGREGATE, RECEIVED
 from flows.sources.binance.judged import STREAM, Judged, blank
 from flows.sources.binance.messages import Parsed, parse_lines
-from flows.sources.binance.proof import fill_in, give_up, look_after
+from flows.sources.binance.proof import fill_in, give_up, look_after, tell_filled
 from flows.sources.binance.records import Event, Fill, Lost, Record, Resumed, Session
 
 __all__ = ["Feed", "FeedChunk", "FeedState", "Legs"]
@@ -185,10 +185,11 @@ class Feed:
         Raises:
             FeedError: a session of the other kind of stream.
         """
-        if isinstance(record, Session):
-            self._on_session(record)
-        out = Judged(self._book.rules.verified)
+        verified = record.stream == "aggTrade" if isinstance(record, Session) else self._book.rules.verified
+        out = Judged(verified)
         match record:
+            case Session():
+                self._on_session(record, out)
             case Resumed():
                 self.on_resume(record.received_us)
             case Fill():
@@ -197,10 +198,13 @@ class Feed:
             case Lost():
                 give_up(self._book, record, out)
             case Event():
+                symbol = self._book.symbols.index(record.symbol)
+                if record.kind == "flowing" and symbol is not None:
+                    tell_filled(self._book, symbol, record.received_us, out)
                 out.events.append(record)
         return self._out(out)
 
-    def _on_session(self, session: Session) -> None:
+    def _on_session(self, session: Session, out: Judged) -> None:
         self._accept_new = False
         self._book.rules = Rules(
             session.stream == "aggTrade", session.silence_grace_us, session.max_ahead_us, session.proof_margin_us, session.hold_limit
@@ -208,6 +212,8 @@ class Feed:
         self._book.begin(session.instruments, session.stream, session.lead_us)
         self._book.holds.clear()
         if not session.goes_on:
+            for symbol in range(len(self._book.legs)):
+                tell_filled(self._book, symbol, session.received_us, out)
             self._book.begin_anew()
 
     def _applied(self, parsed: Parsed, source: str, first_line: int | None = None) -> list[FeedChunk]:

@@ -38,12 +38,12 @@ def fill_in(book: Book, fill: Fill, number: int, out: Judged) -> None:
     if not book.rules.verified or (last >= 0 and begins > last + 1):
         return  # of the ids between nothing is known
     complete = newest_only or len(rows) < fill.limit
-    _filled(book, fill, symbol, rows[rows[:, ID] > last], complete, out)
+    _filled(book, fill, symbol, rows[rows[:, ID] > last], out)
     if complete and lead is not None and not book.holds.table[symbol, step.HELD]:
         leg[step.PROVEN] = max(leg[step.PROVEN], fill.asked_us - lead - book.rules.proof_margin_us)
 
 
-def _filled(book: Book, fill: Fill, symbol: int, rows: I64, complete: bool, out: Judged) -> None:
+def _filled(book: Book, fill: Fill, symbol: int, rows: I64, out: Judged) -> None:
     """Let rows of an answer in, and tell when the last of a gap has come."""
     leg, waited = book.legs[symbol], book.holds.table[symbol, step.HELD] > 0
     leg[step.FILLED] += len(rows)
@@ -53,12 +53,23 @@ def _filled(book: Book, fill: Fill, symbol: int, rows: I64, complete: bool, out:
         leg[step.FILLING_FROM] = leg[step.FILLING_FROM] if leg[step.FILLING] else rows[0, ID]
         leg[step.FILLING] += len(rows)
         leg[step.FILLING_TO] = rows[-1, ID]
-    closed = complete or (waited and not book.holds.table[symbol, step.HELD])
-    if closed and leg[step.FILLING]:
-        first, to, count = leg[[step.FILLING_FROM, step.FILLING_TO, step.FILLING]].tolist()
-        detail = f"{count:,} trades that the stream did not bring came from REST"
-        out.events.append(Event(fill.received_us, "filled", fill.symbol, detail, first, to, count))
-        leg[step.FILLING] = 0
+    if waited and not book.holds.table[symbol, step.HELD]:
+        tell_filled(book, symbol, fill.received_us, out)
+
+
+def tell_filled(book: Book, symbol: int, now_us: int, out: Judged) -> None:
+    """One event about all that REST gave of a leg since its stream fell silent or lacked ids, now that this is over.
+
+    The stream speaks again and nothing waits, or the watchdog found that it has nothing to say. While REST speaks for a dead stream, the
+    status tells how much.
+    """
+    leg = book.legs[symbol]
+    if not leg[step.FILLING] or book.holds.table[symbol, step.HELD]:
+        return
+    first, to, count = leg[[step.FILLING_FROM, step.FILLING_TO, step.FILLING]].tolist()
+    detail = f"{count:,} trades that the stream did not bring came from REST"
+    out.events.append(Event(now_us, "filled", book.symbols.instruments[symbol].symbol, detail, first, to, count))
+    leg[step.FILLING] = 0
 
 
 def give_up(book: Book, lost: Lost, out: Judged) -> None:
@@ -74,6 +85,7 @@ def give_up(book: Book, lost: Lost, out: Judged) -> None:
         out.events.append(Event(lost.received_us, "lost", lost.symbol, lost.reason, first, lost.to_id, missing))
         leg[step.LAST_ID], leg[step.GAP_NEXT] = lost.to_id, 1
         leg[step.MISSING] += missing
+    tell_filled(book, symbol, lost.received_us, out)
 
 
 def _let_in(book: Book, now_us: int, symbol: int, rows: I64, limit: int, reason: str, out: Judged) -> None:
@@ -112,6 +124,8 @@ def look_after(book: Book, rows: I64, verdicts: NDArray[np.int8], first: int, ou
         following = book.legs[symbol, step.LAST_ID] + 1
         if table[symbol, step.FIRST_HELD] <= following:
             _let_in(book, now, symbol, _NO_ROWS, -1, "", out)
+    if (verdicts[-1] < step.FIRST_REJECT and verdicts[-1] != step.SKIPPED) or verdicts[-1] == step.TOO_LARGE:
+        tell_filled(book, symbol, now, out)
     if book.holds.count > book.rules.hold_limit:
         most = int(np.argmax(table[:, step.HELD]))
         dropped = book.holds.take(most)

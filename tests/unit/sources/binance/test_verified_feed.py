@@ -29,7 +29,7 @@ from flows.domain.instrument import Instrument
 from flows.domain.scale import UNKNOWN
 from flows.errors import FeedError
 from flows.sources.binance.feed import Feed, FeedChunk
-from flows.sources.binance.records import Event, Lost, Resumed
+from flows.sources.binance.records import Event, Lost, Record, Resumed
 
 NOW = START + 5 * SECOND + LEAD
 
@@ -120,6 +120,74 @@ def test_a_long_gap_is_told_once() -> None:
     chunks = [feed.on_record(answer(map(aggregate, page), page[0], NOW + SECOND, limit=2)) for page in pages]
     assert [ids(each) for each in chunks] == [[2, 3], [4, 5], [6, 7, 8]]
     assert [told(each) for each in chunks] == [[], [], [("filled", "BTCUSDT", 2, 7, 6)]]
+
+
+def test_what_rest_gives_while_a_stream_is_silent_is_told_once_when_it_speaks_again() -> None:
+    feed = begun()
+    send(feed, aggregate(1, symbol="ETHUSDT"))
+    answers = [feed.on_record(answer([aggregate(i)], i, NOW + i * SECOND)) for i in range(2, 8)]
+    assert [ids(each) for each in answers] == [[2], [3], [4], [5], [6], [7]]
+    assert [told(each) for each in answers] == [[]] * 6, "the stream is silent still"
+    assert told(send(feed, aggregate(2, symbol="ETHUSDT"), at=NOW + 8 * SECOND)) == [], (
+        "so it is while the other speaks"
+    )
+    assert told(send(feed, aggregate(8).message(p="x"), at=NOW + 8 * SECOND)) == [], (
+        "and what cannot be read is no word"
+    )
+    chunks = send(feed, aggregate(8), aggregate(9), at=NOW + 9 * SECOND)
+    assert (ids(chunks), told(chunks)) == ([8, 9], [("filled", "BTCUSDT", 2, 7, 6)])
+    events = frames(chunks, FeedEvents)
+    assert events is not None
+    assert events.time.tolist() == [NOW + 9 * SECOND]
+    assert told(send(feed, aggregate(10), at=NOW + 10 * SECOND)) == [], "once"
+
+
+def test_what_rest_gave_is_told_when_the_hole_behind_a_silence_is_closed_too() -> None:
+    feed = begun()
+    feed.on_record(answer(map(aggregate, (2, 3)), 2, NOW + SECOND))
+    assert told(send(feed, aggregate(7), at=NOW + 2 * SECOND)) == [], "it speaks, and 4 to 6 are missing"
+    chunks = feed.on_record(answer(map(aggregate, (4, 5, 6)), 4, NOW + 3 * SECOND))
+    assert (ids(chunks), told(chunks)) == ([4, 5, 6, 7], [("filled", "BTCUSDT", 2, 6, 5)])
+
+
+def test_what_rest_gave_is_told_when_the_stream_closes_the_hole_itself() -> None:
+    feed = begun()
+    send(feed, aggregate(5), at=NOW)
+    feed.on_record(answer([aggregate(2)], 2, NOW + SECOND))
+    chunks = send(feed, aggregate(4), aggregate(3), aggregate(6), at=NOW + 2 * SECOND)
+    assert (ids(chunks), told(chunks)) == ([3, 4, 5, 6], [("filled", "BTCUSDT", 2, 2, 1)])
+
+
+def test_what_rest_gave_is_told_by_a_row_that_is_known_already() -> None:
+    feed = begun()
+    feed.on_record(answer([aggregate(2)], 2, NOW + SECOND))
+    assert told(send(feed, aggregate(2), at=NOW + 2 * SECOND)) == [("filled", "BTCUSDT", 2, 2, 1)]
+
+
+@pytest.mark.parametrize(
+    ("end", "after"),
+    [
+        (Event(NOW + 2 * SECOND, "flowing", "BTCUSDT", "a new connection"), [("flowing", "BTCUSDT", UNKNOWN, UNKNOWN, UNKNOWN)]),
+        (Lost(NOW + 2 * SECOND, "BTCUSDT", 5, "gone"), [("lost", "BTCUSDT", 4, 5, 2)]),
+        (session(NOW + 2 * SECOND, goes_on=False), []),
+    ],
+)  # fmt: skip
+def test_what_rest_gave_is_told_when_a_silence_ends_in_another_way(end: Record, after: list[tuple[Any, ...]]) -> None:
+    feed = begun()
+    feed.on_record(answer(map(aggregate, (2, 3)), 2, NOW + SECOND))
+    events = told(feed.on_record(end))
+    assert sorted(events) == sorted([("filled", "BTCUSDT", 2, 3, 2), *after])
+    assert told(feed.on_record(Event(NOW + 3 * SECOND, "flowing", "BTCUSDT")))[1:] == [], "once"
+
+
+def test_a_snapshot_within_a_silence_keeps_what_is_to_be_told() -> None:
+    feed = begun()
+    feed.on_record(answer(map(aggregate, (2, 3)), 2, NOW + SECOND))
+    again = Feed(
+        (BTC, ETH), "aggTrade", 3 * SECOND, 60 * SECOND, pickle.loads(pickle.dumps(feed.state())), LEAD, True, MARGIN
+    )
+    assert again.on_record(session(NOW + 2 * SECOND)) == []
+    assert told(send(again, aggregate(4), at=NOW + 3 * SECOND)) == [("filled", "BTCUSDT", 2, 3, 2)]
 
 
 def test_answers_do_not_touch_the_lead() -> None:
