@@ -10,7 +10,7 @@ from flows.domain.frames import BAD_EVENTS, BAD_STATES, GOOD_STATES, WARNING_EVE
 FLOW_SILENT_AFTER_S = 3.0
 """The flow writes a status each second: one that is older says nothing about now."""
 
-GAP_KINDS = ("gap", "skipped", "lost", "hold_dropped")
+GAP_KINDS = ("gap", "skipped", "lost", "hold_dropped", "refuted")
 """Kinds of events that tell of missing ids. Not `filled`: those came."""
 
 

@@ -219,10 +219,10 @@ class FeedEvents(_Columns):
 
 EVENT_KINDS = (
     "connected", "disconnected", "handover", "silent", "flowing", "unproven", "gap", "filled", "skipped", "lost", "hold_dropped",
-    "queue_full", "queue_free", "clock_off", "clock_right", "rest_refused", "rest_back",
+    "refuted", "queue_full", "queue_free", "clock_off", "clock_right", "rest_refused", "rest_back",
 )  # fmt: skip
 """gap: ids are missing and asked for. filled: what REST gave for a silence or a gap, told once, when that is over. skipped: the exchange
-never used them. lost: nobody can give them."""
+never used them. lost: nobody can give them. refuted: it knows no ids as high."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,7 +257,7 @@ says nothing. unproven: silent, and the exchange cannot be asked. Data can be re
 GOOD_STATES = frozenset({"live", "quiet"})
 BAD_STATES = frozenset({"silent", "reconnecting", "unproven"})
 BAD_EVENTS = frozenset({"lost", "silent", "unproven"})
-WARNING_EVENTS = frozenset({"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "queue_full"})
+WARNING_EVENTS = frozenset({"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "refuted", "queue_full"})
 """How bad a state of a leg or a kind of event is; any other state is a warning, any other event none."""
 
 

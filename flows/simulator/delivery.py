@@ -1,4 +1,4 @@
-"""What becomes of messages between the market and its readers: held back, kept silent, doubled, out of order, broken."""
+"""What becomes of messages between the market and its readers: held back, kept silent, doubled, out of order, broken, with wrong ids."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from flows.simulator.chance import chance
 from flows.simulator.faults import Fault
 from flows.simulator.trades import I64, NO_ROWS, Field, Flags
 
-KINDS = ("stall", "silent", "duplicate", "reorder", "malformed")
+KINDS = ("stall", "silent", "duplicate", "reorder", "malformed", "bogus_id")
 HELD_ROWS = 1_000_000
 """A stall holds back this many messages at most; the oldest beyond are not sent."""
 
@@ -45,6 +45,10 @@ class Delivery:
             if fault.kind == "malformed":
                 drawn = self._drawn(fault, rows)
                 broken = drawn if broken is None else broken | drawn
+        for fault in faults:
+            if fault.kind == "bogus_id":
+                drawn, rows = self._drawn(fault, rows), rows.copy()
+                rows[Field.id, drawn] += fault.values["by"]
         return rows, broken
 
     @property

@@ -9,6 +9,8 @@
     duplicate  stream, share (0.1), times (1), for_s   messages come again
     reorder    stream, share (0.2), within (5), for_s  messages come up to `within` messages later
     malformed  stream, share (0.05), for_s             messages are cut, or no JSON, or lack a field, or have a word for a number
+    bogus_id   stream, share (0.05), by (1000000000),  messages that are right but for their ids, which are too high by `by`
+               for_s
     huge       stream, bytes (2097152)                 one message of that length on each connection that carries the stream
     slow       stream, outbox (100), for_s             a reader with more messages waiting for it is cut
     clock      offset_ms, for_s                        the exchange's clock is off, and its trades go by it
@@ -111,6 +113,7 @@ KINDS: dict[str, dict[str, _Key]] = {
     "duplicate": _STREAM | _drawn(0.1) | _number("times", 1) | _FOR,
     "reorder": _STREAM | _drawn(0.2) | _number("within", 5) | _FOR,
     "malformed": _STREAM | _drawn(0.05) | _FOR,
+    "bogus_id": _STREAM | _drawn(0.05) | _number("by", 1_000_000_000) | _FOR,
     "huge": _STREAM | _number("bytes", 2 << 20),
     "slow": _STREAM | _number("outbox", 100) | _FOR,
     "clock": {"offset_ms": _Key(int, "milliseconds, a whole number", ...)} | _FOR,

@@ -137,6 +137,25 @@ def test_a_stream_that_is_silent_is_found_out_and_its_trades_come_by_rest(exchan
     assert [symbol for _, symbol, _ in feed.told("silent")] == ["BTCUSDT"]
 
 
+def test_ids_that_are_far_too_high_are_refuted_and_their_trades_filled(exchange: RunningExchange) -> None:
+    with LiveFeed(binance(exchange)) as feed:
+        feed.until_rows(200)
+        exchange.control("add", fault="bogus_id", stream="btcusdt@aggTrade", share=0.3)
+        feed.until(lambda feed: feed.state("BTCUSDT") == "filling", "found out")
+        feed.until(lambda feed: "refuted" in feed.kinds(), "refuted while they go on coming")
+        exchange.control("clear")
+        feed.until(lambda feed: feed.board.status()["legs"][1]["held"] == 0, "none waits")
+        feed.until(lambda feed: feed.board.readiness()[0], "ready again")
+        feed.until_rows(200)
+    feed.assert_whole()
+    assert {symbol for _, symbol, _ in feed.told("refuted")} == {"BTCUSDT"}
+    assert "lost" not in feed.kinds()
+    rejects = [chunk.rows for chunk in feed.items if isinstance(chunk.rows, Rejects)]
+    texts = [text for frame in rejects for text in frame.text]
+    assert len(texts) > 0
+    assert all(int(text.split(",")[0].removeprefix("a ")) > 1_000_000_000 for text in texts)
+
+
 def test_a_stream_that_never_spoke_is_found_out(exchange: RunningExchange) -> None:
     exchange.control("add", fault="silent", stream="btcusdt@aggTrade")
     with LiveFeed(binance(exchange)) as feed:

@@ -23,7 +23,9 @@ Input = tuple[int, bytes] | Record
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 LIMIT, HOLD_LIMIT = 5, 6
 """Rows of an answer and rows that may wait: few, so that gaps take several answers and too many wait."""
-FAULTS = ("drop", "duplicate", "reorder", "malformed", "stall", "skip", "lose", "bad answer", "give up")
+FAULTS = ("drop", "duplicate", "reorder", "malformed", "bogus", "stall", "skip", "lose", "bad answer", "give up")
+BOGUS = 1_000_000_000
+"""Ids from here on are none of the exchange."""
 
 
 @dataclass
@@ -61,6 +63,7 @@ class World:
                 self.ask(self.rng.choice(SYMBOLS))
         self.now += 10 * SECOND
         self.deliver(everything_due=True)
+        self.now += 10 * SECOND
         for symbol in SYMBOLS:
             while self.shown(symbol) and self.last(symbol) < self.shown(symbol)[-1].identity:
                 self.ask(symbol, spoiled=False)
@@ -81,6 +84,8 @@ class World:
         message = trade.message()
         if self.happens("malformed"):
             message = self.rng.choice((message[:-9], trade.message(p="x"), trade.message(T=0), b"garbage"))
+        elif self.happens("bogus") and self.last(symbol) >= 0:
+            message = trade.message(a=BOGUS + trade.identity)
         delay = self.rng.choice((1, 5, 60)) + (self.rng.randint(100, 5_000) if self.happens("reorder") else 0)
         self.pending.append((self.now + 1_000 * delay, message))
         if self.happens("duplicate"):
@@ -108,7 +113,7 @@ class World:
         self.deliver()
         self.put(Fill(self.now + LEAD, symbol, first, asked + LEAD, limit, body))
         legs, k = self.feed.legs, SYMBOLS.index(symbol)
-        if legs.held[k] and spoiled and self.happens("give up"):
+        if legs.held[k] and legs.first_held[k] < BOGUS and spoiled and self.happens("give up"):
             gone = range(int(legs.last_id[k]) + 1, int(legs.first_held[k]))
             self.lost |= {(symbol, identity) for identity in gone}
             self.put(Lost(self.now + LEAD, symbol, gone[-1], "given up"))
@@ -184,6 +189,10 @@ def test_every_true_trade_comes_out_in_order_and_once(seed: int, faults: dict[st
         assert mine.gap is not None
         assert {i for i, gap in zip(found, mine.gap.tolist(), strict=True) if gap} == {found[0]} | after_lost
     assert not world.feed.legs.held.any()
+    rejects = frames(world.chunks, Rejects)
+    texts = [] if rejects is None else zip(rejects.reason, rejects.text, strict=True)
+    refuted = [text for reason, text in texts if "too high" in reason]
+    assert all(int(text.split(",")[0].removeprefix("a ")) >= BOGUS for text in refuted)
 
 
 @settings(max_examples=60, deadline=None)
@@ -246,5 +255,5 @@ def test_the_faults_really_happen() -> None:
         > 5
     )
     kinds = {row[2] for row in everything(world.chunks)[2][1]}
-    assert kinds == {"filled", "skipped", "lost", "hold_dropped"}
+    assert kinds == {"filled", "skipped", "lost", "hold_dropped", "refuted"}
     assert sum(isinstance(entering, Session) for entering in world.inputs) > 2

@@ -77,9 +77,13 @@ class Judged:
     def reject_rows(self, rows: I64, verdicts: Verdicts, filed: I64) -> None:
         """Rows that are no trades, of which no line is left: they waited, or came from REST. Their START is their number."""
         for i in np.flatnonzero(verdicts >= step.FIRST_REJECT).tolist():
-            source = REST if rows[i, EVENT] == NOT_GIVEN else STREAM
-            text = ", ".join(f"{name} {rows[i, column]}" for name, column in _SHOWN.items())
-            self.reject(source, int(rows[i, START]), int(filed[i]), _REASONS[int(verdicts[i])], text)
+            self.reject_row(rows[i], int(filed[i]), _REASONS[int(verdicts[i])])
+
+    def reject_row(self, row: I64, filed: int, reason: str) -> None:
+        """One row of which no line is left."""
+        source = REST if row[EVENT] == NOT_GIVEN else STREAM
+        text = ", ".join(f"{name} {row[column]}" for name, column in _SHOWN.items())
+        self.reject(source, int(row[START]), filed, reason, text)
 
     def reject(self, source: str, line: int, time: int, reason: str, text: str) -> None:
         """One line, row or answer that could not be read."""

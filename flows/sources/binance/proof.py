@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from flows.sources.binance import clockwork as step
 from flows.sources.binance.book import Book
-from flows.sources.binance.columns import ID, RECEIVED, START, SYMBOL, WIDTH
+from flows.sources.binance.columns import ID, RECEIVED, START, SYMBOL, TIME, WIDTH
 from flows.sources.binance.fills import read_answer
 from flows.sources.binance.judged import REST, Judged, blank
 from flows.sources.binance.messages import Malformed
@@ -39,7 +39,9 @@ def fill_in(book: Book, fill: Fill, number: int, out: Judged) -> None:
         return  # of the ids between nothing is known
     complete = newest_only or len(rows) < fill.limit
     _filled(book, fill, symbol, rows[rows[:, ID] > last], out)
-    if complete and lead is not None and not book.holds.table[symbol, step.HELD]:
+    if complete and book.holds.table[symbol, step.HELD]:
+        _refute(book, fill, symbol, out)  # and proves no silence: the next answer does
+    elif complete and lead is not None:
         leg[step.PROVEN] = max(leg[step.PROVEN], fill.asked_us - lead - book.rules.proof_margin_us)
 
 
@@ -55,6 +57,31 @@ def _filled(book: Book, fill: Fill, symbol: int, rows: I64, out: Judged) -> None
         leg[step.FILLING_TO] = rows[-1, ID]
     if waited and not book.holds.table[symbol, step.HELD]:
         tell_filled(book, symbol, fill.received_us, out)
+
+
+def _refute(book: Book, fill: Fill, symbol: int, out: Judged) -> None:
+    """Reject waiting rows whose ids the exchange does not know, by an answer that ends before them.
+
+    A row is refuted if it came well before the exchange was asked, and either every row that waits did, or a lower id was traded well
+    after it. A stream that goes on behind a jump is not: there REST lags. A refuted row moves no id, so a trade that REST learns of
+    later is filled like any other.
+    """
+    margin, newest = book.rules.proof_margin_us, int(book.legs[symbol, step.LAST_ID])
+    rows = book.holds.take(symbol)
+    old = rows[:, RECEIVED] <= fill.asked_us - margin
+    contradicted = rows[:, TIME] * 1000 + margin < book.legs[symbol, step.LEG_TIME]
+    refuted = old & (old.all() | contradicted)
+    book.holds.put_back(symbol, rows[~refuted])
+    if not refuted.any():
+        return
+    found, filed = rows[refuted], max(int(book.clock[step.NEWEST]), 0)
+    for row in found:
+        reason = f"its id is too high: {(fill.asked_us - row[RECEIVED]) / 1e6:.1f} s later the newest that the exchange knew was {newest}"
+        out.reject_row(row, filed, reason)
+    detail = f"{len(found):,} messages with ids that the exchange does not know are rejected; its newest was {newest:,}"
+    first, last = int(found[0, ID]), int(found[-1, ID])
+    out.events.append(Event(fill.received_us, "refuted", fill.symbol, detail, first, last, len(found)))
+    tell_filled(book, symbol, fill.received_us, out)
 
 
 def tell_filled(book: Book, symbol: int, now_us: int, out: Judged) -> None:

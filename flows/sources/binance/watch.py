@@ -74,7 +74,7 @@ class _Leg:
     next_renewal: int = _UNASKED
     renewal_pause: int = 0
     told_to: int = -1
-    """Up to which id a gap was told."""
+    """Up to which id the gap was told; one whose end was refuted is none."""
     last_id: int = -1
     progress: int = _UNASKED
     next_fill: int = _UNASKED
@@ -168,7 +168,7 @@ class Watch:
             if gap:
                 wishes += self._fill(leg, now, seen, rest_problem)
             else:
-                leg.gap = False
+                leg.gap, leg.told_to = False, min(leg.told_to, now.last_id)
                 if settled:
                     wishes += self._check(leg, now)
                     self._judge(leg, now, seen, rest_problem)

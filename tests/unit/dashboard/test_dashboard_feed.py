@@ -142,7 +142,7 @@ def test_a_state_since_yesterday_says_the_day() -> None:
 @pytest.mark.parametrize("kind", EVENT_KINDS)
 def test_every_kind_of_event_has_its_colour(kind: str) -> None:
     red = {"lost", "silent", "unproven"}
-    amber = {"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "queue_full"}
+    amber = {"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "refuted", "queue_full"}
     html = events_card([replace(EVENT, kind=kind)], gaps_only=False)
     assert f'class="kind {"down" if kind in red else "amber" if kind in amber else ""}">{kind}<' in html
 

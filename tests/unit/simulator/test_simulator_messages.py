@@ -96,6 +96,19 @@ def _well_formed(text: str) -> bool:
     return _is_json(text) and isinstance(json.loads(text)["data"].get("T"), int) and "p" in json.loads(text)["data"]
 
 
+def test_bogus_ids_stand_in_messages_that_are_right_otherwise(exchange: RunningExchange) -> None:
+    exchange.control("add", fault="bogus_id", stream=ETH, share=0.2, by=1_000_000)
+    heard = listening(exchange, lambda listener: listener.more(500))
+    true = {row["a"]: row for row in exchange.true_trades("ETHUSDT")}
+    mine = [message for message in heard.messages if message["s"] == "ETHUSDT"]
+    high = [message for message in mine if message["a"] > max(true)]
+    assert 0.05 < len(high) / len(mine) < 0.4
+    for message in mine:
+        identity = message["a"] - (1_000_000 if message in high else 0)
+        assert {name: message[name] for name in ("p", "q", "f", "l", "T")}.items() <= true[identity].items()
+    assert set(steps(heard.ids("BTCUSDT"))) == {1}
+
+
 def test_huge(exchange: RunningExchange) -> None:
     async def long(listener: Listener) -> None:
         await listener.more(5)

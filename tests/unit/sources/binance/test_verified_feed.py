@@ -392,6 +392,65 @@ def test_too_many_waiting_rows_are_dropped_where_most_wait() -> None:
     assert ids(feed.on_record(answer(map(aggregate, range(2, 7)), 2, NOW))) == [2, 3, 4, 5, 6, 7]
 
 
+BOGUS = 1_000_000_000
+
+
+def test_an_id_that_the_exchange_does_not_know_is_refuted() -> None:
+    feed = begun()
+    send(feed, aggregate(2), aggregate(3).message(a=BOGUS), at=NOW)
+    assert feed.legs.held[0] == 1
+    soon = feed.on_record(answer([], 3, NOW + SECOND, asked_us=NOW + MARGIN - 1))
+    assert (told(soon), feed.legs.held[0]) == ([], 1), "the answer may be older than the message"
+    chunks = feed.on_record(answer([aggregate(3)], 3, NOW + 2 * SECOND, asked_us=NOW + MARGIN))
+    assert ids(chunks) == [3], "the trade itself comes from REST"
+    assert told(chunks) == [("refuted", "BTCUSDT", BOGUS, BOGUS, 1), ("filled", "BTCUSDT", 3, 3, 1)]
+    rejects = frames(chunks, Rejects)
+    assert rejects is not None
+    assert (rejects.source.tolist(), rejects.line.tolist()) == (["binance"], [3])
+    assert rejects.reason[0] == "its id is too high: 1.5 s later the newest that the exchange knew was 3"
+    assert rejects.text[0].startswith(f"a {BOGUS}, T ")
+    assert (feed.legs.held[0], feed.legs.proven[0]) == (0, UNKNOWN), "of silence it says nothing"
+    assert ids(send(feed, aggregate(4), at=NOW + 3 * SECOND)) == [4]
+
+
+def test_what_is_behind_a_true_jump_is_not_refuted() -> None:
+    feed = begun()
+    send(feed, aggregate(9), aggregate(10), at=NOW)
+    full = feed.on_record(answer(map(aggregate, (2, 3)), 2, NOW + 9 * SECOND, limit=2))
+    assert (told(full), feed.legs.held[0]) == ([], 2), "a full page does not end before them"
+    chunks = feed.on_record(answer(map(aggregate, range(4, 11)), 4, NOW + 9 * SECOND))
+    assert (ids(chunks), told(chunks)) == ([*range(4, 11)], [("filled", "BTCUSDT", 2, 10, 9)])
+    assert frames(chunks, Rejects) is None
+
+
+def test_a_stream_that_goes_on_behind_a_jump_is_believed_though_rest_lags() -> None:
+    feed = begun()
+    for second in range(5):
+        send(feed, aggregate(9 + second, START + second * SECOND), at=NOW + second * SECOND)
+    assert feed.on_record(answer([], 2, NOW + 5 * SECOND, asked_us=NOW + 4 * SECOND)) == []
+    assert feed.legs.held[0] == 5
+    chunks = feed.on_record(answer(map(aggregate, range(2, 9)), 2, NOW + 6 * SECOND, asked_us=NOW + 5 * SECOND))
+    assert ids(chunks) == [*range(2, 14)]
+
+
+def test_of_those_that_wait_only_what_lower_ids_were_traded_after_is_refuted() -> None:
+    feed = begun()
+    send(feed, aggregate(2, START + SECOND).message(a=BOGUS), at=NOW)
+    later = START + SECOND + MARGIN + 1_000
+    send(feed, aggregate(2, later), aggregate(3, later).message(a=BOGUS + 7), at=NOW + 4 * SECOND)
+    assert feed.legs.held[0] == 2
+    chunks = feed.on_record(answer([], 3, NOW + 5 * SECOND, asked_us=NOW + 4 * SECOND))
+    assert told(chunks) == [("refuted", "BTCUSDT", BOGUS, BOGUS, 1)]
+    assert (feed.legs.held[0], feed.legs.first_held[0]) == (1, BOGUS + 7)
+
+
+def test_a_trade_that_was_refuted_though_it_was_true_is_filled() -> None:
+    feed = begun()
+    send(feed, aggregate(3), at=NOW)
+    assert told(feed.on_record(answer([], 2, NOW + 9 * SECOND))) == [("refuted", "BTCUSDT", 3, 3, 1)]
+    assert ids(feed.on_record(answer(map(aggregate, (2, 3)), 2, NOW + 10 * SECOND))) == [2, 3]
+
+
 def test_events_are_numbered_since_the_beginning() -> None:
     feed = begun()
     first = frames(feed.on_record(Event(NOW, "disconnected", detail="reset by peer")), FeedEvents)

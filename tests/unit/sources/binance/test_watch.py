@@ -245,6 +245,22 @@ def test_missing_ids_are_waited_for_then_told_and_asked_for() -> None:
     assert state(desk.look(0.01)) == "live"
 
 
+def test_a_gap_whose_end_was_refuted_hides_no_later_one() -> None:
+    desk = Desk()
+    desk.hold(1_000_000)
+    (bogus,) = desk.look(0).records
+    desk.legs.held[1] = 0
+    assert state(desk.look(0.1, speaks=(0, 1))) == "live"
+    desk.hold(500)
+    (true,) = desk.look(0).records
+    assert isinstance(bogus, Event)
+    assert isinstance(true, Event)
+    assert [(each.kind, each.from_id, each.to_id) for each in (bogus, true)] == [
+        ("gap", 101, 999_999),
+        ("gap", 102, 499),
+    ]
+
+
 def test_what_the_exchange_does_not_serve_is_asked_again_with_growing_pauses_and_given_up() -> None:
     desk = Desk()
     desk.hold(131)
