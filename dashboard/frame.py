@@ -21,6 +21,16 @@ CLOSED = ("y_closed", "x_closed", "stats_closed")
 
 COLUMNS = (*(f"{leg}_{name}" for leg in "yx" for name in BAR_FIELDS), *STATS_FIELDS, *CLOSED)
 ROW_OF = {name: i for i, name in enumerate(COLUMNS)}
+_PARTS = {
+    closed: [*range(first, first + count), ROW_OF[closed]]
+    for closed, first, count in zip(
+        CLOSED,
+        (0, len(BAR_FIELDS), 2 * len(BAR_FIELDS)),
+        (len(BAR_FIELDS), len(BAR_FIELDS), len(STATS_FIELDS)),
+        strict=True,
+    )
+}
+"""The rows of a table of values that belong to each of `CLOSED`."""
 _LAST_STATS = STATS_FIELDS.index("n")
 BROWSER_COLUMNS = (*COLUMNS[: 2 * len(BAR_FIELDS)], *STATS_FIELDS[:_LAST_STATS], "y_closed", "stats_closed")
 """What the charts need. The rest is shown in the tiles, which the server writes."""
@@ -82,7 +92,9 @@ def loaded(rows: Rows, before: Frame, limit: int) -> Frame:
     """A frame of a full load, in place of `before`."""
     sequence = before.sequence + 1
     changed = np.full(len(rows.times), sequence, np.int64)
-    return Frame(rows.times, rows.values, changed, sequence, before.generation + 1).tail(limit)
+    values = rows.values.copy()
+    _let_go(values)
+    return Frame(rows.times, values, changed, sequence, before.generation + 1).tail(limit)
 
 
 def merged(held: Frame, rows: Rows, limit: int) -> Frame | None:
@@ -95,17 +107,35 @@ def merged(held: Frame, rows: Rows, limit: int) -> Frame | None:
     at = np.searchsorted(held.times, rows.times[:cut])
     if not cut or rows.times[cut - 1] != held.times[-1] or not np.array_equal(held.times[at], rows.times[:cut]):
         return None
-    old, new = held.values[:, at], rows.values[:, :cut]
+    values = np.concatenate((held.values, rows.values[:, cut:]), axis=1)
+    values[:, at] = rows.values[:, :cut]
+    let_go = _let_go(values)
+    touched = np.union1d(at, let_go[let_go < len(held)])
+    old, new = held.values[:, touched], values[:, touched]
     differs = ~((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=0)
     if not differs.any() and cut == len(rows.times):
         return held
     sequence = held.sequence + 1
-    values = np.concatenate((held.values, rows.values[:, cut:]), axis=1)
-    values[:, at] = new
     changed = np.concatenate((held.changed, np.full(len(rows.times) - cut, sequence, np.int64)))
-    changed[at[differs]] = sequence
+    changed[touched[differs]] = sequence
     times = np.concatenate((held.times, rows.times[cut:]))
     return Frame(times, values, changed, sequence, held.generation).tail(limit)
+
+
+def _let_go(values: F64) -> I64:
+    """Forget what was forming before the newest closed row of its part: a leg that was held ended in a hole, and nothing replaces it.
+
+    Returns:
+        The columns in which something was forgotten.
+    """
+    found = [np.empty(0, np.int64)]
+    for name, part in _PARTS.items():
+        closed = values[ROW_OF[name]]
+        settled = np.flatnonzero(closed == 1)
+        forming = np.flatnonzero(closed[: settled[-1]] == 0) if len(settled) else found[0]
+        values[np.ix_(part, forming)] = np.nan
+        found.append(forming)
+    return np.concatenate(found)
 
 
 Patches = dict[str, list[tuple[int, float]]]

@@ -257,7 +257,9 @@ says nothing. unproven: silent, and the exchange cannot be asked. Data can be re
 GOOD_STATES = frozenset({"live", "quiet"})
 BAD_STATES = frozenset({"silent", "reconnecting", "unproven"})
 BAD_EVENTS = frozenset({"lost", "silent", "unproven"})
-WARNING_EVENTS = frozenset({"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "refuted", "queue_full"})
+WARNING_EVENTS = frozenset(
+    {"gap", "disconnected", "rest_refused", "clock_off", "hold_dropped", "refuted", "queue_full"}
+)
 """How bad a state of a leg or a kind of event is; any other state is a warning, any other event none."""
 
 

@@ -9,6 +9,8 @@ import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
 from stored_frames import some_events, some_latency, some_status
 
+from dashboard.data import Reader, Selection
+from dashboard.frame import ROW_OF, Frame, loaded
 from flows.domain.chunk import Chunk
 from flows.domain.frames import Bars, PairStats, Ticks
 from flows.domain.instrument import Instrument
@@ -167,6 +169,8 @@ def test_a_long_gap_starts_the_windows_anew() -> None:
     assert _marked(run.bars(1, Interval.M1)) == [60]
     assert {row["second"] for row in run.bars(1, Interval.M1, complete=False) if row["gap"]} == {120}
     assert {row["gap"] for row in run.stats(False, Interval.M5)[-1:]} == {2}
+    formed = {row["second"] for row in run.bars(1, Interval.S1, complete=False)}
+    assert {*HELD[:-1]} <= formed, "while it was not known that it ends in a gap, its bars were forming"
 
 
 def test_a_short_gap_is_marked_and_the_windows_go_on() -> None:
@@ -205,6 +209,22 @@ def test_the_marks_and_the_feed_come_out_in_the_database(questdb: ManagedServer)
         states = connection.execute("SELECT symbol, state, last_id FROM gaps_feed_status ORDER BY symbol").fetchall()
         stages = connection.execute("SELECT stage, p99_ms FROM gaps_feed_latency ORDER BY stage").fetchall()
     assert found == wanted
+    _assert_page_shows_no_bars_in_the_hole(questdb, settings)
     assert events == [("connected", None, None, None), ("gap", "BTCUSDT", 7, 3), ("lost", "ETHUSDT", 100, 1)]
     assert states == [("BTCUSDT", "live", 12), ("ETHUSDT", "waiting", None)]
     assert stages == [("bar_row", None), ("received_chunk", 3.5)]
+
+
+def _assert_page_shows_no_bars_in_the_hole(questdb: ManagedServer, settings: Settings) -> None:
+    """Forming bars of the held leg are stored and no closed one replaces them; the page knows that they are none."""
+    reader = Reader(lambda: connect(questdb.read_address))
+    rows = reader.rows(Selection("gaps", settings.market.pairs[0], Interval.S1, settings.models[0].name), None, 600)
+    reader.close()
+    frame = loaded(rows, Frame(), 600)
+    seconds = (frame.times - START) // S
+    hole = (seconds >= HELD[0]) & (seconds < HELD[-1])
+    for part, value in (("x_closed", "x_close"), ("stats_closed", "n")):
+        assert np.all(rows.values[ROW_OF[part], hole] == 0), "stored"
+        assert np.all(np.isnan(frame[part][hole]) & np.isnan(frame[value][hole])), "not shown"
+        assert np.all(frame[part][(seconds < HELD[0]) | ((seconds > HELD[-1]) & (seconds < SECONDS - 1))] == 1)
+    assert np.all(frame["y_closed"][hole] == 1)

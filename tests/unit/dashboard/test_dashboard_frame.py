@@ -45,6 +45,38 @@ def test_a_forming_row_is_patched_and_a_new_one_streamed() -> None:
     assert same(applied({k: list(v) for k, v in columns(before).items()}, update, 600), after)
 
 
+def with_forming_x(news: Rows, first: int, last: int) -> Rows:
+    """The leg x is forming from `first` to `last` − 1, as one that is held."""
+    inside = (news.times >= first * BAR_US) & (news.times < last * BAR_US)
+    news.values[ROW_OF["x_closed"], inside] = 0.0
+    return news
+
+
+def test_forming_rows_that_no_closed_one_replaced_are_let_go() -> None:
+    held = loaded(with_forming_x(rows(0, 20), 10, 20), Frame(), 600)
+    assert not np.isnan(held["x_close"]).any(), "what is forming is shown"
+    after = merged(held, with_forming_x(rows(9, 25), 10, 23), 600)
+    assert after is not None
+    assert np.flatnonzero(np.isnan(after["x_close"])).tolist() == [*range(10, 23)]
+    assert np.flatnonzero(np.isnan(after["x_closed"])).tolist() == [*range(10, 23)]
+    assert not np.isnan(after["y_close"]).any()
+    assert not np.isnan(after["zscore"]).any()
+    assert same(applied({k: list(v) for k, v in columns(held).items()}, plan(held, after), 600), after)
+    assert merged(after, with_forming_x(rows(9, 25), 10, 23), 600) is after, "the same rows again are no news"
+    again = loaded(with_forming_x(rows(0, 25), 10, 23), after, 600)
+    assert np.array_equal(again.values, after.values, equal_nan=True), "a full load has the same"
+
+
+def test_forming_rows_longer_ago_than_news_are_asked_for_are_let_go_too() -> None:
+    held = loaded(with_forming_x(rows(0, 400), 10, 400), Frame(), 600)
+    since = held.since(BAR_US)
+    assert since is not None
+    assert since > 40 * BAR_US
+    after = merged(held, with_forming_x(rows(since // BAR_US, 402), 10, 400), 600)
+    assert after is not None
+    assert np.flatnonzero(np.isnan(after["x_close"])).tolist() == [*range(10, 400)]
+
+
 def test_only_cells_that_differ_are_sent() -> None:
     before = loaded(rows(0, 5), Frame(), 600)
     news = rows(4, 5)
