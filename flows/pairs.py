@@ -85,7 +85,7 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     ticks, others = _told_apart(items)
     fill_limit_us, gap_limit_us = settings.bars.fill_limit_s * 1_000_000, settings.bars.gap_limit_s * 1_000_000
     bars = ohlcv_bars("bars", ticks, market.intervals, fill_limit_us, gap_limit_us, forming_every_ms * 1_000)
-    legs = pair_bars("pair_bars", bars, market.pairs, market.intervals, settings.join.pending_limit)
+    legs = pair_bars("pair_bars", bars, market.pairs, settings.join.pending_limit)
     stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
     stored = [others, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
     store(sink, stored)
@@ -99,7 +99,7 @@ def _check_methods(settings: Settings) -> None:
             known = ", ".join(METHODS)
             raise SettingsError(f'models.{model.name}.method must be one of {known}, was "{model.method}"')
         try:
-            estimator(model, settings.market.pairs[0])
+            estimator(model, settings.market.pairs)
         except ValueError as error:
             raise SettingsError(str(error)) from error
 

@@ -3,11 +3,12 @@
 import csv
 import gzip
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from flows.domain.frames import PairBars, PairStats
+from flows.domain.frames import PairBars, PairStats, concatenated
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 
@@ -70,14 +71,34 @@ def pair_bars(
     index = np.arange(1_700_000_123, 1_700_000_123 + rows) if index is None else index
     none, one = np.zeros(rows, np.int64), np.ones(rows, np.int64)
     no_gap = np.zeros(rows, np.int8)
-    return PairBars(PAIR, interval, index * interval.us, y, x, none, none, one, one, np.ones(rows, np.bool_), no_gap)
+    return PairBars(
+        (PAIR,),
+        np.zeros(rows, np.int32),
+        interval,
+        index * interval.us,
+        y,
+        x,
+        none,
+        none,
+        one,
+        one,
+        np.ones(rows, np.bool_),
+        no_gap,
+    )
+
+
+def together(of_pairs: dict[Pair, PairBars]) -> PairBars:
+    """Bars of several pairs in one frame."""
+    frames = [replace(bars, pair=np.full(len(bars), p, np.int32)) for p, bars in enumerate(of_pairs.values())]
+    return replace(concatenated(frames), pairs=tuple(of_pairs))
 
 
 def assert_same_bits(a: PairStats, b: PairStats) -> None:
     """Every column equal to the last bit; a NaN equals a NaN."""
-    assert (a.pair, a.interval, a.model) == (b.pair, b.interval, b.model)
+    assert (a.pairs, a.interval, a.model) == (b.pairs, b.interval, b.model)
     for name in (
         *FLOATS,
+        "pair",
         "open_time",
         "n",
         "warmup_left",

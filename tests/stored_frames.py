@@ -73,7 +73,8 @@ def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> Pair
         )
     }  # fmt: skip
     return PairStats(
-        pair=Pair("ETHUSDT", "BTCUSDT"),
+        pairs=(Pair("SOLUSDT", "BTCUSDT"), Pair("ETHUSDT", "BTCUSDT")),
+        pair=np.ones(rows, np.int32),
         interval=Interval.S1,
         model=model,
         open_time=START + i * S,

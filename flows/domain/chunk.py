@@ -17,8 +17,9 @@ class Chunk(Generic[F]):
     """Rows of one source partition and the watermark after them.
 
     Attributes:
-        watermark: int64 microseconds, shape (instruments of `rows`,) for ticks and bars, (1,) for a pair. No row with an event time
-            below it follows for that instrument. It never goes back. A chunk without rows is a heartbeat.
+        watermark: int64 microseconds, shape (instruments of `rows`,) for ticks and bars, (pairs of `rows`,) for what is made of pairs.
+            No row with an event time below it follows for that instrument or pair. It never goes back. A chunk without rows is a
+            heartbeat.
         rows: a frame of `flows.domain.frames`, possibly empty.
     """
 

@@ -117,15 +117,17 @@ class Bars(_Columns):
 
 @dataclass(frozen=True, slots=True)
 class PairBars(_Columns):
-    """Both legs of a pair at the same open time.
+    """Both legs of pairs at the same open time, pair after pair, each in time order.
 
     Attributes:
+        pair: position in `pairs`.
         y_close, x_close: prices as correctly rounded floats: the border to the statistics.
         y_age_ms, x_age_ms: from the leg's last trade to the end of the bar.
         gap: 0 none, 1 y, 2 x, 3 both legs' bars lack trades.
     """
 
-    pair: Pair
+    pairs: tuple[Pair, ...]
+    pair: I32
     interval: Interval
     open_time: I64
     y_close: F64
@@ -140,16 +142,20 @@ class PairBars(_Columns):
 
 @dataclass(frozen=True, slots=True)
 class PairStats(_Columns):
-    """Rolling statistics of one pair, interval and model; NaN where not known. See `flows.stats` for the formulas.
+    """Rolling statistics of pairs for one interval and model, pair after pair, each in time order; NaN where not known.
+
+    See `flows.stats` for the formulas.
 
     Attributes:
+        pair: position in `pairs`.
         n: consecutive bars in the fit window, at most the model's window.
         warmup_left: bars still to come before every statistic of the model is there.
         stale: 0 none, 1 y, 2 x, 3 both legs older than the limit; the statistics of such a bar are NaN.
         gap: 0 none, 1 y, 2 x, 3 both legs' bars lack trades.
     """
 
-    pair: Pair
+    pairs: tuple[Pair, ...]
+    pair: I32
     interval: Interval
     model: str
     open_time: I64

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from functools import singledispatch
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,12 +76,7 @@ def rows_by_table(frames: Iterable[Storable]) -> list[TableRows]:
     tables: dict[str, list[Storable]] = {}
     for frame in frames:
         tables.setdefault(table_of(frame).name, []).append(frame)
-    return [_rows(of) for of in tables.values()]
-
-
-def _rows(frames: list[Storable]) -> TableRows:
-    stats = [frame for frame in frames if isinstance(frame, PairStats)]
-    return _stats_rows(stats) if stats else concatenated([table_rows(frame) for frame in frames])
+    return [concatenated([table_rows(frame) for frame in of]) for of in tables.values()]
 
 
 @singledispatch
@@ -139,29 +134,16 @@ def _(frame: Bars) -> TableRows:
 
 @table_rows.register
 def _(frame: PairStats) -> TableRows:
-    return _stats_rows([frame])
-
-
-def _stats_rows(frames: list[PairStats]) -> TableRows:
-    """The rows of several frames of one interval: live there are hundreds of a row or two each second, so columns are made once."""
-    codes: dict[str, dict[str, int]] = {"pair": {}, "model": {}}
-    lengths = [len(frame) for frame in frames]
-
-    def constants(name: str) -> Labels:
-        known = codes[name]
-        found = [known.setdefault(str(getattr(frame, name)), len(known)) for frame in frames]
-        return Labels(np.repeat(np.array(found, np.int32), lengths), tuple(known))
-
-    def joined(name: str) -> Any:
-        return np.concatenate([getattr(frame, name) for frame in frames])
-
     columns: dict[str, Column] = {}
     for name, _ in PAIR_STATS_COLUMNS:
-        if name in codes:
-            columns[name] = constants(name)
+        values = getattr(frame, name)
+        if name == "pair":
+            columns[name] = Labels(values, tuple(map(str, frame.pairs)))
+        elif name == "model":
+            columns[name] = Labels.constant(values, len(frame))
         else:
-            columns[name] = _legs(joined(name)) if name in ("stale", "gap") else joined(name)
-    return TableRows(table_of(frames[0]), columns)
+            columns[name] = _legs(values) if name in ("stale", "gap") else values
+    return TableRows(table_of(frame), columns)
 
 
 @table_rows.register(Rejects)

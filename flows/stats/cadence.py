@@ -19,6 +19,7 @@ a finite number or with a flat x has no line, and nothing is known until the nex
 
 import zlib
 from abc import ABC, abstractmethod
+from typing import TypeAlias
 
 import numpy as np
 from numba import njit
@@ -28,6 +29,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats import moments, zscore
 from flows.stats.estimator import FIT_COLUMNS, Legs
+from flows.stats.rows import Rows
 
 FITS_PER_WINDOW = 5
 
@@ -35,6 +37,8 @@ BETA, SE, SCALE, RESIDUAL_STD = range(4, 8)
 """Rows of a fit after those of the point that the line goes through, which are named in `moments`: anchor plus mean. The point is in
 two parts because the bars are near the anchor, and so differences to it are exact."""
 FIT_ROWS = 8
+NO_FIT = -(2**62)
+LastFits: TypeAlias = tuple[I64, F64]
 
 
 def bars_between_fits(n: int) -> int:
@@ -45,63 +49,65 @@ def bars_between_fits(n: int) -> int:
 class LineOnCadence(ABC):
     """An estimator of lines; a method adds how a window is fitted."""
 
-    def __init__(self, model: Model, pair: Pair, state: tuple[int, F64] | None = None) -> None:
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: LastFits | None = None) -> None:
         self._n, self._w = model.window, model.z_window
         self._every = bars_between_fits(model.window)
-        self._phase = zlib.crc32(str(pair).encode()) % self._every
-        self._last = state
+        self._phase = np.array([zlib.crc32(str(pair).encode()) % self._every for pair in pairs], np.int64)
+        self._last = state or (np.full(len(pairs), NO_FIT), np.full((FIT_ROWS, len(pairs)), np.nan))
+        self._compiled = False
 
     @property
     def warmup(self) -> int:
         return self._n + self._every
 
-    def reach(self, next_index: int) -> int:
-        return min(moments.reach(next_index, self._w), next_index - self.warmup + 1)
+    def reach(self, next_index: I64) -> I64:
+        return np.minimum(moments.reach(next_index, self._w), next_index - self.warmup + 1)
 
-    def state(self) -> tuple[int, F64] | None:
-        """Index and rows of the last fit."""
+    def state(self) -> LastFits:
+        """Index, shape (pairs,), and rows, shape (8, pairs), of the last fits."""
         return self._last
 
     def estimate(self, legs: Legs) -> F64:
         # The one-step z-score of the first new bar needs the line that held at the bar before.
-        lead = min(legs.first, 1)
-        first = legs.first - lead
-        index, x, y = legs.index[first:], legs.x[first:], legs.y[first:]
-        line = self._lines(legs, first)
+        rows, keep = legs.rows.led(legs.index)
+        x, y = legs.x[rows.at], legs.y[rows.at]
+        line = self._lines(legs, rows)
         beta = line[BETA]
-        out = np.full((len(FIT_COLUMNS), len(index)), np.nan)
+        out = np.full((len(FIT_COLUMNS), len(rows)), np.nan)
         out[0], out[1] = beta, line[SE]
         out[2] = (line[1] + line[3]) - beta * (line[0] + line[2])
         out[4] = ((y - line[1]) - line[3]) - beta * ((x - line[0]) - line[2])
-        own = moments.block_moments(legs.index, legs.x, legs.y, self._w, first)
+        own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
         out[5:8] = zscore.in_sample_own_window(x, y, beta, out[4], line[RESIDUAL_STD], own, self._w)
-        out[8] = zscore.one_step(index, x, y, beta, line[SCALE], line)
-        return out[:, lead:]
+        out[8] = zscore.one_step(rows.run, x, y, beta, line[SCALE], line)
+        return out[:, keep]
 
-    def _lines(self, legs: Legs, first: int) -> F64:
-        """The fit that holds at each row from `first` on, NaN where none does, shape (8, rows - first)."""
-        held, ends = np.empty((2, len(legs.index) - first), np.int64)
-        count = _schedule(legs.index, first, self._n, self._every, self._phase, held, ends)
+    def _lines(self, legs: Legs, rows: Rows) -> F64:
+        """The fit that holds at each row, NaN where none does, shape (8, rows)."""
+        held, ends, pair = np.empty((3, len(rows)), np.int64)
+        count = _schedule(
+            legs.index, rows.begin, rows.first, rows.end, self._n, self._every, self._phase, held, ends, pair
+        )
         fits = np.full((FIT_ROWS, count + 1), np.nan)
-        if count:
-            self._compute(legs, ends[:count], fits[:, 1:])
-        elif (
-            not legs.first
-        ):  # the first bars of all compile the fit, so that the first one that is due does not wait for it
-            self._fit(legs.x, legs.y, ends[:0], np.empty((FIT_ROWS, 0)))
+        fits[:, 1:] = self._fits(legs, ends[:count], pair[:count])
         return np.take(fits, held, axis=1)
 
-    def _compute(self, legs: Legs, ends: I64, fits: F64) -> None:
-        """The fits of the windows that end at these rows, of which only the first can be known already, and remember the last."""
-        known = 0
-        if self._last is not None and self._last[0] == legs.index[ends[0]]:
-            fits[:, 0] = self._last[1]
-            known = 1
-        if known < len(ends):
-            made = np.empty((FIT_ROWS, len(ends) - known))
-            self._fit(legs.x, legs.y, ends[known:], made)
-            fits[:, known:] = made
-            self._last = int(legs.index[ends[-1]]), made[:, -1].copy()
+    def _fits(self, legs: Legs, ends: I64, pair: I64) -> F64:
+        """The fits of the windows that end at these rows, of which only the first of a pair can be known already; the last are kept."""
+        at, last = self._last
+        fits = last[:, pair]
+        new = at[pair] != legs.index[ends]
+        if (
+            new.any() or not self._compiled
+        ):  # without any too, so that the first fit that is due does not wait for its compiler
+            self._compiled = True
+            made = np.empty((FIT_ROWS, int(new.sum())))
+            self._fit(legs.x, legs.y, ends[new], made)
+            fits[:, new] = made
+            at, last = at.copy(), last.copy()
+            at[pair], last[:, pair] = legs.index[ends], fits  # of several of a pair the last one stays
+            self._last = at, last
+        return fits
 
     @abstractmethod
     def _fit(self, x: F64, y: F64, ends: I64, out: F64) -> None:
@@ -109,26 +115,33 @@ class LineOnCadence(ABC):
 
 
 @njit(cache=True)
-def _schedule(index: I64, first: int, n: int, every: int, phase: int, held: I64, ends: I64) -> int:
-    """Which fit holds at each row from `first` on: into `held` its number from 1, 0 for none; into `ends` the row it is made at.
+def _schedule(
+    index: I64, begin: I64, first: I64, end: I64, n: int, every: int, phase: I64, held: I64, ends: I64, pair: I64
+) -> int:
+    """Which fit holds at each wanted row: into `held` its number from 1, 0 for none; into `ends` the row it is made at, into `pair` whose.
 
     Returns:
         how many fits that is.
     """
-    run = due = count = 0
-    newest = -1
-    for j in range(len(index)):
-        if j == 0 or index[j] != index[j - 1] + 1:
-            run, newest = j, -1
-            due = j + (every - (index[j] + phase) % every) % every
-        if j == due:
-            due += every
-            if j - run + 1 >= n:
-                newest = j
-        if j < first:
+    count = row = 0
+    for p in range(len(begin)):
+        if end[p] == first[p]:
             continue
-        if newest >= 0 and (count == 0 or ends[count - 1] != newest):
-            ends[count] = newest
-            count += 1
-        held[j - first] = count if newest >= 0 else 0
+        run = due = 0
+        newest = -1
+        for j in range(begin[p], end[p]):
+            if j == begin[p] or index[j] != index[j - 1] + 1:
+                run, newest = j, -1
+                due = j + (every - (index[j] + phase[p]) % every) % every
+            if j == due:
+                due += every
+                if j - run + 1 >= n:
+                    newest = j
+            if j < first[p]:
+                continue
+            if newest >= 0 and (count == 0 or ends[count - 1] != newest):
+                ends[count], pair[count] = newest, p
+                count += 1
+            held[row] = count if newest >= 0 else 0
+            row += 1
     return count

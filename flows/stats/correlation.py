@@ -11,6 +11,7 @@ from numba import njit
 
 from flows.domain.frames import F64, I64
 from flows.stats import moments
+from flows.stats.rows import Rows
 
 _PERFECT = 1e-12
 
@@ -20,32 +21,35 @@ def warmup(c: int) -> int:
     return c + 1
 
 
-def reach(next_index: int, c: int) -> int:
+def reach(next_index: I64, c: int) -> I64:
     """Index of the oldest bar needed. The first return of that block is in no window to come, so its own price is enough."""
     return moments.reach(next_index, c)
 
 
-def return_correlation(index: I64, log_x: F64, log_y: F64, c: int, first: int = 0) -> F64:
-    """Rolling correlation of c returns for each row from `first` on, shape (rows - first,).
+def return_correlation(index: I64, log_x: F64, log_y: F64, c: int, rows: Rows) -> F64:
+    """Rolling correlation of c returns for each wanted row, shape (wanted,).
 
     A run's first bar has no return: NaN there makes every window that reaches over the run's beginning NaN.
     """
     returns = np.empty((2, len(index)))
-    _returns(index, log_x, log_y, returns)
-    window = moments.block_moments(index, returns[0], returns[1], c, first)
-    out = np.empty(len(index) - first)
+    _returns(index, log_x, log_y, rows.begin, rows.first, rows.end, returns)
+    window = moments.block_moments(index, returns[0], returns[1], c, rows)
+    out = np.empty(len(rows))
     _correlation(window, out)
     return out
 
 
 @njit(cache=True)
-def _returns(index: I64, log_x: F64, log_y: F64, out: F64) -> None:
-    for j in range(len(index)):
-        if j == 0 or index[j] != index[j - 1] + 1:
-            out[:, j] = math.nan
-        else:
-            out[0, j] = log_x[j] - log_x[j - 1]
-            out[1, j] = log_y[j] - log_y[j - 1]
+def _returns(index: I64, log_x: F64, log_y: F64, begin: I64, first: I64, end: I64, out: F64) -> None:
+    for p in range(len(begin)):
+        if end[p] == first[p]:
+            continue
+        for j in range(begin[p], end[p]):
+            if j == begin[p] or index[j] != index[j - 1] + 1:
+                out[:, j] = math.nan
+            else:
+                out[0, j] = log_x[j] - log_x[j - 1]
+                out[1, j] = log_y[j] - log_y[j - 1]
 
 
 @njit(cache=True)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
+from flows.stats.rows import Rows
 
 FIT_COLUMNS = (
     "hedge_ratio", "hedge_ratio_se", "intercept", "r_squared",
@@ -16,41 +17,41 @@ FIT_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """Two price series with the bars that came before.
+    """The two price series of each of many pairs, with the bars that came before.
 
     Attributes:
-        index: absolute bar index `open_time // interval`, strictly increasing, shape (rows,). A step larger than 1 is a gap, after
-            which every window starts anew.
-        y, x: prices in the model's form (log or raw), NaN where the form does not exist, shape (rows,).
-        first: rows before it are history; the result is wanted from it on.
+        index: absolute bar index `open_time // interval`, shape (all rows,); strictly increasing within a pair. A step larger than 1 is a
+            gap, after which every window starts anew.
+        y, x: prices in the model's form (log or raw), NaN where the form does not exist, shape (all rows,).
+        rows: where each pair's bars lie, and for which of them results are wanted.
     """
 
     index: I64
     y: F64
     x: F64
-    first: int
+    rows: Rows
 
 
 class Estimator(Protocol):
-    """One method for one pair and model; sees every bar once and in order.
+    """One method for one model and many pairs; sees every bar once and in order. What it says of a pair depends on no other pair.
 
     A windowed method computes from the bars it is given and carries no state; one that works on a cadence or never forgets (a filter)
     carries its last fit in `state` and asks only for the bars that its next step needs.
     """
 
-    def __init__(self, model: Model, pair: Pair, state: Any = None) -> None: ...
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: Any = None) -> None: ...
 
     @property
     def warmup(self) -> int:
         """Consecutive bars until every column is there."""
         ...
 
-    def reach(self, next_index: int) -> int:
-        """Index of the oldest bar still needed when the next bar is `next_index`."""
+    def reach(self, next_index: I64) -> I64:
+        """Index of each pair's oldest bar still needed when its next bar is `next_index`, shape (pairs,)."""
         ...
 
     def estimate(self, legs: Legs) -> F64:
-        """Rows as in `FIT_COLUMNS`, shape (9, rows from `legs.first` on); NaN where not known."""
+        """Rows as in `FIT_COLUMNS`, shape (9, wanted); NaN where not known."""
         ...
 
     def state(self) -> Any:

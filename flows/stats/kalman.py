@@ -33,7 +33,7 @@ import zlib
 import numpy as np
 from numba import njit
 
-from flows.domain.frames import F64, I64, Bools
+from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats import moments, zscore
@@ -48,38 +48,41 @@ _FILTER = 10
 
 
 class Kalman:
-    """The method `kalman`; its state is the index of the last bar and the filter's ten numbers."""
+    """The method `kalman`; its state is the index of each pair's last bar and its filter's ten numbers."""
 
-    def __init__(self, model: Model, pair: Pair, state: tuple[int, F64] | None = None) -> None:
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: tuple[I64, F64] | None = None) -> None:
         self._n, self._w = model.window, model.z_window
         self._life = WINDOWS_PER_LIFE * model.window
-        self._phase = zlib.crc32(str(pair).encode()) % self._life
-        self._last, self._filter = state if state else (_NEVER, np.full(_FILTER, np.nan, np.float64))
+        self._phase = np.array([zlib.crc32(str(pair).encode()) % self._life for pair in pairs], np.int64)
+        fresh: tuple[I64, F64] = np.full(len(pairs), _NEVER), np.full((len(pairs), _FILTER), np.nan)
+        self._last, self._filter = state or fresh
 
     @property
     def warmup(self) -> int:
         return self._n + 1
 
-    def reach(self, next_index: int) -> int:
+    def reach(self, next_index: I64) -> I64:
         return moments.reach(next_index, self._n)
 
-    def state(self) -> tuple[int, F64]:
+    def state(self) -> tuple[I64, F64]:
         return self._last, self._filter
 
     def estimate(self, legs: Legs) -> F64:
-        index, x, y = legs.index[legs.first :], legs.x[legs.first :], legs.y[legs.first :]
-        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, legs.first)
+        rows = legs.rows
+        index, x, y = legs.index[rows.at], legs.x[rows.at], legs.y[rows.at]
+        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, rows)
         own = window
         if self._w != self._n:
-            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, legs.first)
+            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
         out, noise = np.full((len(FIT_COLUMNS), len(index)), np.nan), np.empty(len(index))
-        carried = self._filter.copy()
-        starts = (index + self._phase) % self._life == 0
+        last, carried = self._last.copy(), self._filter.copy()
         delta_beta = 1.0 / (self._n * self._n)
-        _kalman(index, x, y, window, starts, self._n, DELTA_ALPHA, delta_beta, self._last, carried, out, noise)
+        _kalman(
+            index, x, y, window, rows.end - rows.first, self._phase, self._life, self._n, DELTA_ALPHA, delta_beta,
+            last, carried, out, noise,
+        )  # fmt: skip
         out[5:8] = zscore.in_sample_own_window(x, y, out[0], out[4], noise, own, self._w)
-        if len(index):
-            self._last, self._filter = int(index[-1]), carried
+        self._last, self._filter = last, carried
         return out
 
 
@@ -89,33 +92,42 @@ def _kalman(
     x: F64,
     y: F64,
     window: F64,
-    starts: Bools,
+    counts: I64,
+    phase: I64,
+    life: int,
     n: int,
     delta_alpha: float,
     delta_beta: float,
-    last: int,
-    carried: F64,
+    last: I64,
+    filters: F64,
     out: F64,
     noise: F64,
 ) -> None:
-    """Rows 0, 1, 2, 4 and 8 of `out`, and sqrt(Ve). `carried` is continued in place. The order of operations is part of the definition."""
-    for j in range(len(index)):
-        if index[j] != last + 1:
-            carried[:] = math.nan
-        last = index[j]
-        known = abs(x[j]) < math.inf and abs(y[j]) < math.inf
-        if not math.isnan(carried[0]):
-            out[8, j] = _step(x[j], y[j], known, carried)
-        if starts[j]:
-            carried[:] = math.nan
-        if math.isnan(carried[0]):
-            _start(window[:, j], n, delta_alpha, delta_beta, carried)
-        x0, beta, alpha, ve = carried[0], carried[1], carried[2], carried[7]
-        out[0, j] = beta
-        out[1, j] = math.sqrt(carried[3])
-        out[2, j] = alpha - beta * x0
-        out[4, j] = y[j] - (beta * (x[j] - x0) + alpha) if known else math.nan
-        noise[j] = math.sqrt(ve)
+    """Rows 0, 1, 2, 4 and 8 of `out`, and sqrt(Ve), for the next `counts[p]` rows of each pair. `last` and `filters` go on in place.
+
+    The order of operations is part of the definition.
+    """
+    j = 0
+    for p in range(len(counts)):
+        carried = filters[p]
+        for _ in range(counts[p]):
+            if index[j] != last[p] + 1:
+                carried[:] = math.nan
+            last[p] = index[j]
+            known = abs(x[j]) < math.inf and abs(y[j]) < math.inf
+            if not math.isnan(carried[0]):
+                out[8, j] = _step(x[j], y[j], known, carried)
+            if (index[j] + phase[p]) % life == 0:
+                carried[:] = math.nan
+            if math.isnan(carried[0]):
+                _start(window[:, j], n, delta_alpha, delta_beta, carried)
+            x0, beta, alpha, ve = carried[0], carried[1], carried[2], carried[7]
+            out[0, j] = beta
+            out[1, j] = math.sqrt(carried[3])
+            out[2, j] = alpha - beta * x0
+            out[4, j] = y[j] - (beta * (x[j] - x0) + alpha) if known else math.nan
+            noise[j] = math.sqrt(ve)
+            j += 1
 
 
 @njit(cache=True)

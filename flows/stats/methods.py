@@ -21,12 +21,12 @@ METHODS: Mapping[str, type[Estimator]] = {
 }
 
 
-def estimator(model: Model, pair: Pair, state: Any = None) -> Estimator:
-    """The estimator of a model, continued from `state`.
+def estimator(model: Model, pairs: tuple[Pair, ...], state: Any = None) -> Estimator:
+    """The estimator of a model for these pairs, continued from `state`.
 
     Raises:
         ValueError: the model names no method known here.
     """
     if model.method not in METHODS:
         raise ValueError(f'model "{model.name}": method must be one of {", ".join(METHODS)}, was "{model.method}"')
-    return METHODS[model.method](model, pair, state)
+    return METHODS[model.method](model, pairs, state)

@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 
 from flows.domain.frames import F64, I64
+from flows.stats.rows import Rows
 
 ANCHOR_X, ANCHOR_Y, MEAN_X, MEAN_Y, SXX, SYY, SXY = range(7)
 """Rows of a moments array. Means are relative to the anchor; S are centred sums. All NaN where the window is not full.
@@ -19,34 +20,45 @@ serving code compiled against the old one.
 """
 
 
-def reach(next_index: int, n: int) -> int:
-    """Index of the oldest bar that the windows of n bars ending at `next_index - 1` or later can need."""
+def reach(next_index: I64, n: int) -> I64:
+    """Index of the oldest bar that the windows of n bars ending at `next_index - 1` or later can need, shape (pairs,)."""
     return (next_index // n - 1) * n
 
 
-def block_moments(index: I64, x: F64, y: F64, n: int, first: int = 0) -> F64:
-    """Moments of the last n consecutive bars, for each row from `first` on.
+def block_moments(index: I64, x: F64, y: F64, n: int, rows: Rows) -> F64:
+    """Moments of the last n consecutive bars, for each wanted row.
 
     Args:
-        index: absolute bar index, strictly increasing, shape (rows,). A step larger than 1 starts the window anew.
-        x, y: the series, shape (rows,). A NaN makes exactly the windows NaN that contain it.
-        first: rows before it are history, which must go back to `reach(index[first], n)` or to the run's beginning.
+        index: absolute bar index, strictly increasing within a pair, shape (all rows,). A step larger than 1 starts the window anew.
+        x, y: the series, shape (all rows,). A NaN makes exactly the windows NaN that contain it.
+        rows: the history must go back to `reach(index of the first wanted row, n)` or to the run's beginning.
 
     Returns:
-        shape (7, rows - first), rows as named above.
+        shape (7, wanted), rows as named above.
     """
-    out = np.empty((7, len(index) - first))
-    _block_moments(index, x, y, n, first, out)
+    out = np.empty((7, len(rows)))
+    suffix = np.zeros((n, 5))
+    _block_moments(index, x, y, n, rows.begin, rows.first, rows.end, suffix, out)
     return out
 
 
 @njit(cache=True)
-def _block_moments(index: I64, x: F64, y: F64, n: int, first: int, out: F64) -> None:
-    suffix = np.zeros((n, 5))
-    run = block = next_block = 0  # rows where the run, the current block within it, and the next block begin
+def _block_moments(index: I64, x: F64, y: F64, n: int, begin: I64, first: I64, end: I64, suffix: F64, out: F64) -> None:
+    row = 0
+    for p in range(len(begin)):
+        if end[p] > first[p]:
+            row = _of_pair(index, x, y, n, begin[p], first[p], end[p], suffix, row, out)
+
+
+@njit(cache=True)
+def _of_pair(
+    index: I64, x: F64, y: F64, n: int, begin: int, first: int, end: int, suffix: F64, row: int, out: F64
+) -> int:
+    """The wanted rows of one pair into `out` from `row` on; the row after them."""
+    run = block = next_block = begin  # rows where the run, the current block within it, and the next block begin
     td = te = tdd = tee = tde = ax = ay = 0.0
-    for j in range(len(index)):
-        broken = j == 0 or index[j] != index[j - 1] + 1
+    for j in range(begin, end):
+        broken = j == begin or index[j] != index[j - 1] + 1
         if broken or j == next_block:
             if broken:
                 run = j
@@ -65,9 +77,9 @@ def _block_moments(index: I64, x: F64, y: F64, n: int, first: int, out: F64) -> 
         tde += d * e
         if j < first:
             continue
-        row = j - first
         if j - run + 1 < n:
             out[:, row] = np.nan
+            row += 1
             continue
         sd, se, sdd, see, sde = td, te, tdd, tee, tde
         older = n - (j - block + 1)
@@ -84,6 +96,8 @@ def _block_moments(index: I64, x: F64, y: F64, n: int, first: int, out: F64) -> 
         out[4, row] = sdd - sd * sd / n
         out[5, row] = see - se * se / n
         out[6, row] = sde - sd * se / n
+        row += 1
+    return row
 
 
 @njit(cache=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from flows.domain.frames import F64
+from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats import moments, zscore
@@ -23,14 +23,14 @@ _PERFECT = 1e-12
 class Ols:
     """The method `ols`: a pure function of the window, so nothing is carried from bar to bar."""
 
-    def __init__(self, model: Model, pair: Pair, state: Any = None) -> None:
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: Any = None) -> None:
         self._n, self._w = model.window, model.z_window
 
     @property
     def warmup(self) -> int:
         return self._n + 1  # the one-step z-score tests a bar against the fit of a full window before it
 
-    def reach(self, next_index: int) -> int:
+    def reach(self, next_index: I64) -> I64:
         return moments.reach(next_index, self._n)
 
     def state(self) -> None:
@@ -38,21 +38,20 @@ class Ols:
 
     def estimate(self, legs: Legs) -> F64:
         # One bar of history gets a fit too: the one-step z-score of the first new bar needs it.
-        lead = min(legs.first, 1)
-        first = legs.first - lead
-        index, x, y = legs.index[first:], legs.x[first:], legs.y[first:]
-        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, first)
-        out = np.empty((len(FIT_COLUMNS), len(index)))
-        residual_std = np.empty(len(index))
+        rows, keep = legs.rows.led(legs.index)
+        x, y = legs.x[rows.at], legs.y[rows.at]
+        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, rows)
+        out = np.empty((len(FIT_COLUMNS), len(rows)))
+        residual_std = np.empty(len(rows))
         self._fit(x, y, window, out, residual_std)
         beta, spread = out[0], out[4]
         if self._w == self._n:
             out[5:8] = zscore.in_sample(spread, residual_std)
         else:
-            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, first)
+            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
             out[5:8] = zscore.in_sample_own_window(x, y, beta, spread, residual_std, own, self._w)
-        out[8] = zscore.one_step(index, x, y, beta, residual_std, window)
-        return out[:, lead:]
+        out[8] = zscore.one_step(rows.run, x, y, beta, residual_std, window)
+        return out[:, keep]
 
     def _fit(self, x: F64, y: F64, window: F64, out: F64, residual_std: F64) -> None:
         """The line of every row: all that tells other lines through the means of the same windows from this one."""

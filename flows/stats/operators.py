@@ -13,7 +13,9 @@ from flows.stats.pair_stats import PairState, PairStatistics
 class _PairStatsLogic(StatefulBatchLogic[Chunk[PairBars], Chunk[PairStats], PairState | None]):
     def __init__(self, models: tuple[Model, ...], stale_after_ms: int, state: PairState | None) -> None:
         self._models, self._stale_after_ms, self._state = models, stale_after_ms, state
-        self._statistics: PairStatistics | None = None  # made at the first chunk, which names the pair and the interval
+        self._statistics: PairStatistics | None = (
+            None  # made at the first chunk, which names the pairs and the interval
+        )
 
     def on_batch(self, chunks: list[Chunk[PairBars]]) -> tuple[list[Chunk[PairStats]], bool]:
         return [out for chunk in chunks for out in self._fold(chunk)], StatefulBatchLogic.RETAIN
@@ -21,7 +23,9 @@ class _PairStatsLogic(StatefulBatchLogic[Chunk[PairBars], Chunk[PairStats], Pair
     def _fold(self, chunk: Chunk[PairBars]) -> list[Chunk[PairStats]]:
         bars = chunk.rows
         if self._statistics is None:
-            self._statistics = PairStatistics(bars.pair, bars.interval, self._models, self._stale_after_ms, self._state)
+            self._statistics = PairStatistics(
+                bars.pairs, bars.interval, self._models, self._stale_after_ms, self._state
+            )
         forming = len(bars) > 0 and not bars.complete[0]
         frames = self._statistics.provisional(bars) if forming else self._statistics.update(bars)
         return [Chunk(chunk.watermark, frame) for frame in frames]

@@ -23,7 +23,7 @@ from numba import njit
 from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
-from flows.stats.cadence import LineOnCadence
+from flows.stats.cadence import LastFits, LineOnCadence
 
 LARGEST_WINDOW = 3_600
 _NORMAL_MEDIAN = 0.6744897501960817
@@ -41,13 +41,13 @@ class TheilSen(LineOnCadence):
         ValueError: a window beyond `LARGEST_WINDOW`.
     """
 
-    def __init__(self, model: Model, pair: Pair, state: tuple[int, F64] | None = None) -> None:
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: LastFits | None = None) -> None:
         if model.window > LARGEST_WINDOW:
             raise ValueError(
                 f'model "{model.name}": window must be at most {LARGEST_WINDOW} bars for theil_sen, '
                 f"which compares every bar with every other, was {model.window}"
             )
-        super().__init__(model, pair, state)
+        super().__init__(model, pairs, state)
 
     def _fit(self, x: F64, y: F64, ends: I64, out: F64) -> None:
         _theil_sen(x, y, ends, self._n, out)

@@ -72,21 +72,24 @@ def _own_window(x: F64, y: F64, beta: F64, spread: F64, residual_std: F64, windo
             out[2, j] = math.nan
 
 
-def one_step(index: I64, x: F64, y: F64, beta: F64, residual_std: F64, window: F64) -> F64:
+def one_step(run: I64, x: F64, y: F64, beta: F64, residual_std: F64, window: F64) -> F64:
     """`z_t = (y_t - α_{t-1} - β_{t-1}·x_t) / residual_std_{t-1}` for a line through the window's means, shape (rows,).
+
+    Args:
+        run: consecutive bars that end at each row; only a row that follows another has the row before it as its bar before.
 
     α is used as the means it is made of, relative to the window's anchor: the same line without the rounding of the levels.
     """
     out = np.empty(len(x))
-    _one_step(index, x, y, beta, residual_std, window, out)
+    _one_step(run, x, y, beta, residual_std, window, out)
     return out
 
 
 @njit(cache=True)
-def _one_step(index: I64, x: F64, y: F64, beta: F64, residual_std: F64, window: F64, out: F64) -> None:
+def _one_step(run: I64, x: F64, y: F64, beta: F64, residual_std: F64, window: F64, out: F64) -> None:
     for j in range(len(x)):
         out[j] = math.nan
-        if j > 0 and index[j] == index[j - 1] + 1 and residual_std[j - 1] > 0.0:
+        if j > 0 and run[j] > 1 and residual_std[j - 1] > 0.0:
             dy = (y[j] - window[1, j - 1]) - window[3, j - 1]
             dx = (x[j] - window[0, j - 1]) - window[2, j - 1]
             out[j] = (dy - beta[j - 1] * dx) / residual_std[j - 1]

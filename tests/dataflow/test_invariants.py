@@ -131,7 +131,7 @@ def _closed(path: Path, block_bytes: int = 1 << 22) -> list[tuple[Any, ...]]:
             columns = (names, frame.open_time.tolist(), volume.tolist(), frame.trade_count.tolist())
         elif group == "pair_stats":
             columns = (
-                [str(frame.pair)] * len(frame), frame.open_time.tolist(),
+                [str(frame.pairs[p]) for p in frame.pair], frame.open_time.tolist(),
                 [repr(x) for x in frame.zscore], [repr(x) for x in frame.hedge_ratio],
             )  # fmt: skip
         else:

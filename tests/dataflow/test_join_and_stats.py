@@ -61,7 +61,7 @@ def _cut(bars: Bars, seed: int, most: int) -> list[Chunk[Bars]]:
 def _flow(items: list[tuple[str, Chunk[Bars]]], out: list[tuple[str, Chunk[PairStats]]], batch: int = 1) -> Dataflow:
     flow = Dataflow("test")
     bars = op.input("bars", flow, TestingSource(items, batch))
-    legs = pair_bars("pair_bars", bars, PAIRS, (Interval.S1,), 10_000)
+    legs = pair_bars("pair_bars", bars, PAIRS, 10_000)
     op.output("out", pair_stats("stats", legs, MODELS, 10_000), TestingSink(out))
     return flow
 
@@ -69,8 +69,10 @@ def _flow(items: list[tuple[str, Chunk[Bars]]], out: list[tuple[str, Chunk[PairS
 def _digests(out: list[tuple[str, Chunk[PairStats]]]) -> dict[tuple[str, str], str]:
     """Of the rows of each pair and model, in the order they came out."""
     frames: dict[tuple[str, str], list[PairStats]] = {}
-    for key, chunk in out:
-        frames.setdefault((key, chunk.rows.model), []).append(chunk.rows)
+    for _, chunk in out:
+        for p, pair in enumerate(chunk.rows.pairs):
+            mine = chunk.rows.take(chunk.rows.pair == p)
+            frames.setdefault((f"{pair} {mine.interval}", mine.model), []).append(mine)
     return {k: hashlib.sha256(row_hashes(table_rows(concatenated(v))).tobytes()).hexdigest() for k, v in frames.items()}
 
 
@@ -107,7 +109,7 @@ def test_rows_are_those_of_the_plain_function() -> None:
     x = x.take(np.isin(x.open_time, y.open_time))
     age = np.full(len(y), 1_000)
     joined = PairBars(
-        PAIRS[1], Interval.S1, y.open_time, to_float(y.close, 1), to_float(x.close, 1), age, age,
+        PAIRS[1:], np.zeros(len(y), np.int32), Interval.S1, y.open_time, to_float(y.close, 1), to_float(x.close, 1), age, age,
         y.trade_count, x.trade_count, y.complete, np.zeros(len(y), np.int8),
     )  # fmt: skip
     digest = hashlib.sha256(row_hashes(table_rows(statistics_of(joined, MODELS[1], 10_000))).tobytes()).hexdigest()

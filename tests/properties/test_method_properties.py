@@ -52,13 +52,13 @@ def _pieces(bars: PairBars, cuts: list[int]) -> list[PairBars]:
 def test_any_cut_and_a_restart_at_every_cut(method: str, bars: PairBars, model: Model, cuts: list[int]) -> None:
     model = replace(model, method=method)
     whole = statistics_of(bars, model, LIMIT_MS)
-    statistics = PairStatistics(PAIR, Interval.S1, (model,), LIMIT_MS)
+    statistics = PairStatistics((PAIR,), Interval.S1, (model,), LIMIT_MS)
     state: PairState | None = None
     frames: list[PairStats] = []
     resumed: list[PairStats] = []
     for piece in _pieces(bars, cuts):
         frames += statistics.update(piece)
-        again = PairStatistics(PAIR, Interval.S1, (model,), LIMIT_MS, state)
+        again = PairStatistics((PAIR,), Interval.S1, (model,), LIMIT_MS, state)
         if len(piece):  # what is forming is not remembered
             again.provisional(replace(piece, y_close=piece.y_close * 1.5, complete=np.zeros(len(piece), np.bool_)))
         resumed += again.update(piece)

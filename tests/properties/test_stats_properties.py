@@ -45,13 +45,13 @@ def _pieces(bars: PairBars, cuts: list[int]) -> list[PairBars]:
 @settings(max_examples=150, deadline=None)
 def test_any_cut_and_a_restart_at_every_cut(bars: PairBars, model: Model, cuts: list[int]) -> None:
     whole = statistics_of(bars, model, LIMIT_MS)
-    statistics = restarted = PairStatistics(PAIR, Interval.S1, (model,), LIMIT_MS)
+    statistics = restarted = PairStatistics((PAIR,), Interval.S1, (model,), LIMIT_MS)
     frames: list[PairStats] = []
     frames_restarted: list[PairStats] = []
     for piece in _pieces(bars, cuts):
         frames += statistics.update(piece)
         state = pickle.loads(pickle.dumps(restarted.state())) if restarted is not statistics else None
-        restarted = PairStatistics(PAIR, Interval.S1, (model,), LIMIT_MS, state)
+        restarted = PairStatistics((PAIR,), Interval.S1, (model,), LIMIT_MS, state)
         frames_restarted += restarted.update(piece)
     assert_same_bits(concatenated(frames), whole)
     assert_same_bits(concatenated(frames_restarted), whole)

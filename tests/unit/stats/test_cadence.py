@@ -18,6 +18,7 @@ from flows.stats.cadence import LineOnCadence, bars_between_fits
 from flows.stats.estimator import FIT_COLUMNS, Legs
 from flows.stats.huber import Huber
 from flows.stats.pair_stats import PairState, PairStatistics, statistics_of, warm_up
+from flows.stats.rows import one_stretch
 
 FIRST_INDEX = 1_700_000_123
 
@@ -52,8 +53,8 @@ def test_a_line_is_made_at_the_bars_that_the_index_and_the_pair_decide_and_holds
     n, every = 40, 8
     assert bars_between_fits(n) == every
     index, y, x = _series()
-    estimator = _Endpoints(_model(n), PAIR)
-    out = estimator.estimate(Legs(index, y, x, 0))
+    estimator = _Endpoints(_model(n), (PAIR,))
+    out = estimator.estimate(Legs(index, y, x, one_stretch(index)))
     due = [r for r in range(n - 1, 400) if (index[r] + zlib.crc32(b"ETHUSDT/BTCUSDT")) % every == 0]
     assert estimator.made == due
     assert np.isnan(out[:, : due[0]]).all()
@@ -79,15 +80,16 @@ def test_a_line_is_made_at_the_bars_that_the_index_and_the_pair_decide_and_holds
 def test_every_fit_is_made_once_however_the_bars_come(piece: int) -> None:
     n = 40
     index, y, x = _series()
-    whole = _Endpoints(_model(n, 20), PAIR)
-    wanted = whole.estimate(Legs(index, y, x, 0))
-    live = _Endpoints(_model(n, 20), PAIR)
+    whole = _Endpoints(_model(n, 20), (PAIR,))
+    wanted = whole.estimate(Legs(index, y, x, one_stretch(index)))
+    live = _Endpoints(_model(n, 20), (PAIR,))
     parts, made = [], []
     for start in range(0, 400, piece):
         end = min(start + piece, 400)
-        oldest = max(0, live.reach(int(index[start])) - 1_000)
+        oldest = max(0, int(live.reach(index[start : start + 1])[0]) - 1_000)
         live.made.clear()
-        parts.append(live.estimate(Legs(index[oldest:end], y[oldest:end], x[oldest:end], start - oldest)))
+        rows = one_stretch(index[oldest:end], start - oldest)
+        parts.append(live.estimate(Legs(index[oldest:end], y[oldest:end], x[oldest:end], rows)))
         made += [row + oldest for row in live.made]
     assert np.array_equal(np.concatenate(parts, axis=1), wanted, equal_nan=True)
     assert made == whole.made
@@ -95,11 +97,12 @@ def test_every_fit_is_made_once_however_the_bars_come(piece: int) -> None:
 
 def test_the_first_bars_compile_the_fit_and_no_later_bar_calls_it_for_nothing() -> None:
     index, y, x = _series()
-    estimator = _Endpoints(_model(40), PAIR)
-    estimator.estimate(Legs(index[:2], y[:2], x[:2], 0))
+    estimator = _Endpoints(_model(40), (PAIR,))
+    estimator.estimate(Legs(index[:2], y[:2], x[:2], one_stretch(index[:2])))
     assert (estimator.calls, estimator.made) == (1, [])
     for row in range(2, 400):
-        estimator.estimate(Legs(index[: row + 1], y[: row + 1], x[: row + 1], row))
+        seen = slice(row + 1)
+        estimator.estimate(Legs(index[seen], y[seen], x[seen], one_stretch(index[seen], row)))
     assert estimator.calls == 1 + len(estimator.made)
 
 
@@ -109,10 +112,12 @@ def test_warming_up_leaves_one_signature_of_every_kernel() -> None:
     warm_up(models)
     kernels = (tls._tls, huber._huber, theil_sen._theil_sen, kalman._kalman, cadence._schedule)
     y, x = hard_closes(200)
-    statistics = PairStatistics(PAIR, Interval.S1, models, 10_000)
+    statistics = PairStatistics((PAIR,), Interval.S1, models, 10_000)
     for start in range(0, 200, 40):
         statistics.update(pair_bars(y, x).take(slice(start, start + 40)))
-        statistics = PairStatistics(PAIR, Interval.S1, models, 10_000, pickle.loads(pickle.dumps(statistics.state())))
+        statistics = PairStatistics(
+            (PAIR,), Interval.S1, models, 10_000, pickle.loads(pickle.dumps(statistics.state()))
+        )
     assert [len(kernel.signatures) for kernel in kernels] == [1] * len(kernels)
 
 
@@ -120,21 +125,21 @@ def test_without_the_carried_fit_it_is_made_again_with_the_same_bits() -> None:
     y, x = hard_closes(600)
     bars, model = pair_bars(y, x), _model(50, 20)
     whole = statistics_of(bars, model, 10_000)
-    statistics = PairStatistics(PAIR, Interval.S1, (model,), 10_000)
+    statistics = PairStatistics((PAIR,), Interval.S1, (model,), 10_000)
     for row in range(600):
         frame = statistics.update(bars.take(slice(row, row + 1)))[0]
         assert_same_bits(frame, whole.take(slice(row, row + 1)))
         state = statistics.state()
-        statistics = PairStatistics(PAIR, Interval.S1, (model,), 10_000, PairState(state.index, state.prices, {}))
-    assert state.carried["m"][1].shape == (8,)
+        statistics = PairStatistics((PAIR,), Interval.S1, (model,), 10_000, PairState(state.history, {}))
+    assert state.carried["m"][1].shape == (8, 1)
 
 
 def test_a_gap_ends_what_a_line_holds_for() -> None:
     n = 40
     index, y, x = _series()
     index[200:] += 5
-    out = _Endpoints(_model(n), PAIR).estimate(Legs(index, y, x, 0))
-    after = _Endpoints(_model(n), PAIR).estimate(Legs(index[200:], y[200:], x[200:], 0))
+    out = _Endpoints(_model(n), (PAIR,)).estimate(Legs(index, y, x, one_stretch(index)))
+    after = _Endpoints(_model(n), (PAIR,)).estimate(Legs(index[200:], y[200:], x[200:], one_stretch(index[200:])))
     assert np.isnan(out[:, 200:239]).all()
     assert np.array_equal(out[:, 200:], after, equal_nan=True)
     assert np.isfinite(after[0]).any()
@@ -145,8 +150,8 @@ def test_pairs_do_not_all_fit_at_the_same_bar() -> None:
     index, y, x = _series(bars)
     fits = np.zeros(bars, int)
     for number in range(100):
-        estimator = _Endpoints(_model(n), Pair(f"COIN{number}USDT", "BTCUSDT"))
-        estimator.estimate(Legs(index, y, x, 0))
+        estimator = _Endpoints(_model(n), (Pair(f"COIN{number}USDT", "BTCUSDT"),))
+        estimator.estimate(Legs(index, y, x, one_stretch(index)))
         fits[estimator.made] += 1
     assert fits.sum() >= 100 * (bars - n) // bars_between_fits(n)
     assert fits.max() <= 8  # of 100 in one bar, 1.7 on average
@@ -158,9 +163,9 @@ def test_the_warm_up_is_long_enough_wherever_a_run_begins() -> None:
     late = set()
     for begin in range(20):
         index, y, x = _series()
-        out = _Endpoints(model, PAIR).estimate(Legs(index + begin, y, x, 0))
+        out = _Endpoints(model, (PAIR,)).estimate(Legs(index + begin, y, x, one_stretch(index + begin)))
         known = np.isfinite(np.delete(out, FIT_COLUMNS.index("r_squared"), axis=0)).all(axis=0)
-        warmup = _Endpoints(model, PAIR).warmup
+        warmup = _Endpoints(model, (PAIR,)).warmup
         assert known[warmup - 1 :].all()
         late.add(int(np.argmax(known)) + 1)
     assert max(late) == warmup  # and not longer than it has to be
@@ -186,7 +191,7 @@ def test_one_step_uses_the_scale_of_the_line_that_held_before(shared_data: Path)
     n = 60
     y, x = (logs(closes[:600]) for closes in recorded_closes(shared_data))
     index = np.arange(FIRST_INDEX, FIRST_INDEX + 600)
-    out = Huber(_model(n), PAIR).estimate(Legs(index, y, x, 0))
+    out = Huber(_model(n), (PAIR,)).estimate(Legs(index, y, x, one_stretch(index)))
     due = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % bars_between_fits(n) == 0)
     for row in range(n + bars_between_fits(n), 600):
         end = int(due[due < row][-1])

@@ -11,17 +11,22 @@ from pair_series import hard_closes, logs, pair_bars, recorded_closes
 from flows.domain.model import Model
 from flows.stats.correlation import return_correlation
 from flows.stats.pair_stats import statistics_of
+from flows.stats.rows import one_stretch
 
 
 def _index(rows: int) -> np.ndarray:
     return np.arange(1_000_003, 1_000_003 + rows)
 
 
+def _correlation(index: np.ndarray, log_x: np.ndarray, log_y: np.ndarray, c: int) -> np.ndarray:
+    return return_correlation(index, log_x, log_y, c, one_stretch(index))
+
+
 @pytest.mark.parametrize("c", [20, 300])
 def test_every_window_of_a_month_of_real_bars(shared_data: Path, c: int) -> None:
     y, x = recorded_closes(shared_data)
     log_y, log_x = logs(y), logs(x)
-    found = return_correlation(_index(len(y)), log_x, log_y, c)
+    found = _correlation(_index(len(y)), log_x, log_y, c)
     wanted = Exact(np.diff(log_x), np.diff(log_y), c).rows()["corr"]
     assert np.isnan(found[:c]).all()
     assert np.abs(found[c:] - wanted[c - 1 :]).max() < 1e-9
@@ -41,7 +46,7 @@ def _check(found: np.ndarray, log_x: np.ndarray, log_y: np.ndarray, c: int) -> N
 def test_flat_stretches_and_a_bad_print(c: int) -> None:
     y, x = hard_closes(12_000)
     log_y, log_x = logs(y), logs(x)
-    _check(return_correlation(_index(len(y)), log_x, log_y, c), log_x, log_y, c)
+    _check(_correlation(_index(len(y)), log_x, log_y, c), log_x, log_y, c)
     returns_x, returns_y = pd.Series(np.diff(log_x, prepend=np.nan)), pd.Series(np.diff(log_y, prepend=np.nan))
     with np.errstate(all="ignore"):
         by_pandas = np.asarray(returns_x.rolling(c).corr(returns_y))
@@ -52,8 +57,8 @@ def test_flat_stretches_and_a_bad_print(c: int) -> None:
 def test_never_beyond_one_and_exactly_one_for_equal_returns() -> None:
     _, x = hard_closes(3_000)
     log_x = logs(x)
-    same = return_correlation(_index(len(x)), log_x, log_x, 50)
-    opposite = return_correlation(_index(len(x)), log_x, -log_x, 50)
+    same = _correlation(_index(len(x)), log_x, log_x, 50)
+    opposite = _correlation(_index(len(x)), log_x, -log_x, 50)
     assert set(same[~np.isnan(same)]) == {1.0}
     assert set(opposite[~np.isnan(opposite)]) == {-1.0}
 
@@ -61,7 +66,7 @@ def test_never_beyond_one_and_exactly_one_for_equal_returns() -> None:
 def test_swapping_the_legs_changes_no_bit() -> None:
     y, x = hard_closes(5_000)
     log_y, log_x, index = logs(y), logs(x), _index(5_000)
-    one, other = return_correlation(index, log_x, log_y, 60), return_correlation(index, log_y, log_x, 60)
+    one, other = _correlation(index, log_x, log_y, 60), _correlation(index, log_y, log_x, 60)
     assert np.array_equal(one, other, equal_nan=True)
 
 

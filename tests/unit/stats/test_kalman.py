@@ -14,6 +14,7 @@ from flows.stats import kalman
 from flows.stats.estimator import Legs
 from flows.stats.kalman import WINDOWS_PER_LIFE, Kalman
 from flows.stats.pair_stats import statistics_of
+from flows.stats.rows import one_stretch
 
 FIRST_INDEX = 1_700_000_123
 FIELDS = ("hedge_ratio", "hedge_ratio_se", "intercept", "spread", "zscore_one_step")
@@ -122,13 +123,14 @@ def test_the_check_notices_an_intercept_that_moves(shared_data: Path, monkeypatc
 
 def test_the_covariance_stays_one_through_everything_that_hurts() -> None:
     y, x = hard_closes(20_000)
-    estimator = Kalman(_model(30), PAIR)
+    estimator = Kalman(_model(30), (PAIR,))
     log_y, log_x, index = logs(y), logs(x), np.arange(FIRST_INDEX, FIRST_INDEX + len(y))
     started = 0
     for i in range(len(y)):
-        first = max(i - 60, 0)
-        estimator.estimate(Legs(index[first : i + 1], log_y[first : i + 1], log_x[first : i + 1], i - first))
-        p00, p11, p01, d = estimator.state()[1][3:7]
+        seen = slice(max(i - 60, 0), i + 1)
+        rows = one_stretch(index[seen], i - seen.start)
+        estimator.estimate(Legs(index[seen], log_y[seen], log_x[seen], rows))
+        p00, p11, p01, d = estimator.state()[1][0, 3:7]
         if not np.isnan(p00):
             started += 1
             assert p00 > 0

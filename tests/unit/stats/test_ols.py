@@ -14,6 +14,7 @@ from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
 from flows.stats.moments import SXX, SYY, block_moments
 from flows.stats.pair_stats import statistics_of
+from flows.stats.rows import one_stretch
 
 
 def _ols(y: np.ndarray, x: np.ndarray, n: int, price: PriceForm = "log") -> PairStats:
@@ -96,7 +97,7 @@ def test_moments_of_flat_windows_are_exactly_zero_and_a_bad_print_leaves_no_trac
     y, x = hard_closes(12_000)
     log_x, log_y, index = logs(x), logs(y), np.arange(500, 12_500)
     exact = Exact(log_x, log_y, 300).rows()
-    found = block_moments(index, log_x, log_y, 300)
+    found = block_moments(index, log_x, log_y, 300, one_stretch(index))
     for row, name in ((SXX, "var_x"), (SYY, "var_y")):
         wanted, got = exact[name][299:], found[row, 299:]
         assert np.array_equal(got == 0, wanted == 0)

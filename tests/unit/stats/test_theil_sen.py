@@ -160,4 +160,4 @@ def test_a_window_with_too_many_pairs_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r'^model "long": window must be at most 3600 bars for theil_sen, .*, was 3601$'
     ):
-        estimator(Model("long", method="theil_sen", window=3_601, z_window=100), Pair("Y", "X"))
+        estimator(Model("long", method="theil_sen", window=3_601, z_window=100), (Pair("Y", "X"),))

@@ -1,0 +1,112 @@
+"""The recent bars of many pairs, in one block of memory with room to grow, so that a new bar is written and nothing is moved."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from flows.domain.frames import F64, I32, I64
+from flows.stats.prices import log_prices
+from flows.stats.rows import Rows, wanted
+
+Y, X, LOG_Y, LOG_X = range(4)
+_LEAST_SPARE = 512
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryState:
+    """Bars of all pairs, pair after pair.
+
+    Attributes:
+        count: bars of each pair, shape (pairs,).
+        index: absolute bar index, shape (bars,).
+        prices: y and x closes as they came, shape (2, bars).
+    """
+
+    count: I64
+    index: I64
+    prices: F64
+
+
+class History:
+    """Bars of many pairs; each pair's lie together, in time order.
+
+    Attributes:
+        index: of all memory, shape (pairs · room,); only the rows that `Rows` speaks of mean anything.
+        prices: rows y, x, log y, log x, shape (4, pairs · room). Each price is logged once, when its bar comes.
+    """
+
+    def __init__(self, pairs: int, state: HistoryState | None = None) -> None:
+        self._begin, self._end = np.zeros((2, pairs), np.int64)  # within each pair's room
+        self._room = 0
+        self.index, self.prices = np.empty(0, np.int64), np.empty((4, 0))
+        if state is not None:
+            pair = np.repeat(np.arange(pairs), state.count).astype(np.int32)
+            self.keep(self.written(pair, state.index, state.prices[Y], state.prices[X]))
+
+    def state(self) -> HistoryState:
+        """A copy of the bars that are kept."""
+        begin, end = self._offset + self._begin, self._offset + self._end
+        at = wanted(self.index, begin, begin, end).at
+        return HistoryState(end - begin, self.index[at], self.prices[[Y, X]][:, at])
+
+    @property
+    def next_index(self) -> I64:
+        """One more than the index of each pair's newest kept bar, 0 before the first, shape (pairs,)."""
+        if not self._room:
+            return np.zeros_like(self._end)
+        newest = self.index[np.maximum(self._offset + self._end - 1, 0)]
+        return np.where(self._end > self._begin, newest + 1, 0)
+
+    def written(self, pair: I32, index: I64, y: F64, x: F64) -> Rows:
+        """The new bars behind those that are kept. Without `keep` the next ones take their place.
+
+        Args:
+            pair: of each bar, not decreasing. index: increasing within a pair, beyond those that are kept.
+        """
+        count = np.bincount(pair, minlength=len(self._end))
+        self._make_room(count)
+        begin, first = self._offset + self._begin, self._offset + self._end
+        at = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(len(index))
+        self.index[at] = index
+        logs = np.empty(len(index))
+        for row, log_row, price in ((Y, LOG_Y, y), (X, LOG_X, x)):
+            self.prices[row, at] = price
+            log_prices(price, logs)
+            self.prices[log_row, at] = logs
+        return wanted(self.index, begin, first, first + count)
+
+    def keep(self, rows: Rows) -> None:
+        """The bars written last belong to the history now."""
+        self._end += rows.end - rows.first
+
+    def forget(self, oldest: I64) -> None:
+        """Bars of each pair below an index are no longer needed, shape (pairs,)."""
+        _forget(self.index, self._offset, self._begin, self._end, oldest)
+
+    @property
+    def _offset(self) -> I64:
+        return np.arange(len(self._end)) * self._room
+
+    def _make_room(self, count: I64) -> None:
+        """Move every pair's bars to the beginning of its room, of a larger or smaller one where that fits better."""
+        if np.all(self._end + count <= self._room):
+            return
+        needed = int((self._end - self._begin + count).max())
+        fitting = needed + max(needed // 4, _LEAST_SPARE)
+        room = self._room if fitting <= self._room <= 4 * fitting else fitting
+        kept = wanted(self.index, *(self._offset + edge for edge in (self._begin, self._begin, self._end))).at
+        index, prices = self.index[kept], self.prices[:, kept]
+        self._end, self._begin = self._end - self._begin, np.zeros_like(self._begin)
+        if room != self._room:
+            self._room = room
+            self.index, self.prices = np.empty(len(count) * room, np.int64), np.empty((4, len(count) * room))
+        at = np.repeat(self._offset - (np.cumsum(self._end) - self._end), self._end) + np.arange(len(index))
+        self.index[at], self.prices[:, at] = index, prices
+
+
+@njit(cache=True)
+def _forget(index: I64, offset: I64, begin: I64, end: I64, oldest: I64) -> None:
+    for p in range(len(begin)):
+        while begin[p] < end[p] and index[offset[p] + begin[p]] < oldest[p]:
+            begin[p] += 1
