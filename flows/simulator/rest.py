@@ -1,4 +1,5 @@
-"""REST as the exchange answers it: `/fapi/v1/ping`, `time`, `exchangeInfo` and `aggTrades`."""
+"""REST as the exchange answers it: `/fapi/v1/ping`, `time`, `exchangeInfo` and `aggTrades`, and `trades`, in
+which the sizes of the trades of one aggregate are equal parts of its own: what they really were is not kept."""
 
 import math
 import urllib.parse
@@ -11,9 +12,10 @@ import orjson
 from flows.simulator.history import History
 from flows.simulator.listing import Listing
 from flows.simulator.weights import Budget, Refusal
-from flows.simulator.wire import WEIGHT_PER_MINUTE, Answers, exchange_info
+from flows.simulator.wire import WEIGHT_PER_MINUTE, Answers, exchange_info, single_trades
 
-_WEIGHTS = {"/fapi/v1/ping": 1, "/fapi/v1/time": 1, "/fapi/v1/exchangeInfo": 1, "/fapi/v1/aggTrades": 20}
+_WEIGHTS = {"/fapi/v1/ping": 1, "/fapi/v1/time": 1, "/fapi/v1/exchangeInfo": 1, "/fapi/v1/aggTrades": 20,
+            "/fapi/v1/trades": 5}  # fmt: skip
 _DEFAULT_LIMIT, _MOST_ROWS = 500, 1_000
 _HOUR_MS = 3_600_000
 
@@ -83,15 +85,18 @@ class Rest:
             return orjson.dumps({"serverTime": now_ms})
         if path == "/fapi/v1/exchangeInfo":
             return exchange_info(self._listings, now_ms)
+        if path == "/fapi/v1/trades":
+            return self._newest_trades(dict(urllib.parse.parse_qsl(query, keep_blank_values=True)), since_ms)
         return self._aggregate_trades(dict(urllib.parse.parse_qsl(query, keep_blank_values=True)), since_ms)
 
+    def _newest_trades(self, asked: dict[str, str], since_ms: int) -> bytes:
+        symbol, limit = self._symbol(asked), _limit(asked)
+        rows = self._history.between(symbol, None, None, limit, since_ms)
+        return single_trades(rows, self._listings[symbol], limit)
+
     def _aggregate_trades(self, asked: dict[str, str], since_ms: int) -> bytes:
-        symbol = self._symbol(asked)
-        limit = _number(asked, "limit")
-        limit = _DEFAULT_LIMIT if limit is None else limit
+        symbol, limit = self._symbol(asked), _limit(asked)
         first, start, end = (_number(asked, name) for name in ("fromId", "startTime", "endTime"))
-        if not 0 < limit <= _MOST_ROWS:
-            raise BadRequest(-1130, "Data sent for parameter 'limit' is not valid.")
         if first is not None and not (start is None and end is None):
             raise BadRequest(-1128, "Combination of optional parameters invalid.")
         if start is not None and end is not None:
@@ -124,6 +129,14 @@ def _number(asked: dict[str, str], name: str) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 20):
         raise BadRequest(-1100, f"Illegal characters found in parameter '{name}'; legal range is '^[0-9]{{1,20}}$'.")
     return min(int(text), (1 << 63) - 1)
+
+
+def _limit(asked: dict[str, str]) -> int:
+    limit = _number(asked, "limit")
+    limit = _DEFAULT_LIMIT if limit is None else limit
+    if not 0 < limit <= _MOST_ROWS:
+        raise BadRequest(-1130, "Data sent for parameter 'limit' is not valid.")
+    return limit
 
 
 def _bad(error: BadRequest, headers: dict[str, str]) -> Answer:

@@ -1,6 +1,7 @@
 """What the simulated exchange says: messages and REST answers in Binance's format, written apart from the parser that reads them."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 
 import orjson
 
@@ -35,6 +36,33 @@ class Answers:
     def __call__(self, rows: I64) -> bytes:
         """A JSON array of the rows."""
         return b"[" + self._template(rows)[0][:-1] + b"]"
+
+
+def single_trades(rows: I64, listing: Listing, limit: int) -> bytes:
+    """The newest single trades of rows of aggregates, as `GET /fapi/v1/trades` prints them."""
+    told: list[dict[str, object]] = []
+    for row in rows.T[::-1].tolist():
+        count = row[Field.last] - row[Field.first] + 1
+        part, rest = divmod(row[Field.size], count)
+        for k in range(count - 1, -1, -1):
+            if len(told) == limit:
+                break
+            size = part + (rest if k == count - 1 else 0)
+            told.append(
+                {
+                    "id": row[Field.first] + k,
+                    "price": _decimal(row[Field.price], listing.price_decimals),
+                    "qty": _decimal(size, listing.size_decimals),
+                    "quoteQty": _decimal(row[Field.price] * size, listing.price_decimals + listing.size_decimals),
+                    "time": row[Field.time],
+                    "isBuyerMaker": bool(row[Field.maker]),
+                }
+            )
+    return orjson.dumps(told[::-1])
+
+
+def _decimal(value: int, decimals: int) -> str:
+    return f"{Decimal(value).scaleb(-decimals):f}"
 
 
 def aggregate_frames(trades: Trades, listings: Sequence[Listing]) -> Iterator[tuple[str, str]]:

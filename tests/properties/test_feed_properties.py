@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from flows.domain.frames import Rejects, Ticks
 from flows.sources.binance.feed import Feed, FeedChunk
 from flows.sources.binance.recorder import Recorder
-from flows.sources.binance.records import Fill, Lost, Record, Resumed, Session
+from flows.sources.binance.records import Fill, Lost, Newest, Record, Resumed, Session
 from flows.sources.captures import CaptureFiles
 
 Input = tuple[int, bytes] | Record
@@ -107,6 +107,9 @@ class World:
         rows = self.shown(symbol)
         page = rows[-1:] if first < 0 else [each for each in rows if each.identity >= first][:LIMIT]
         body, limit = served(page), 1 if first < 0 else LIMIT
+        if spoiled and first >= 0 and rows and self.rng.random() < 0.3:
+            self.ask_newest(symbol, rows[-1])
+            return
         if spoiled and self.happens("bad answer"):
             body = self.rng.choice((b"<html>", b"", b'{"code":-1003}', body[:-3], json.dumps([{"a": 1}]).encode()))
         self.now += 30_000
@@ -117,6 +120,13 @@ class World:
             gone = range(int(legs.last_id[k]) + 1, int(legs.first_held[k]))
             self.lost |= {(symbol, identity) for identity in gone}
             self.put(Lost(self.now + LEAD, symbol, gone[-1], "given up"))
+
+    def ask_newest(self, symbol: str, trade: Aggregate) -> None:
+        """An answer of REST with the newest single trade."""
+        asked = self.now
+        self.now += 30_000
+        self.deliver()
+        self.put(Newest(self.now + LEAD, symbol, asked + LEAD, json.dumps([{"id": trade.last}]).encode()))
 
     def restart(self) -> None:
         """The process dies: the feed goes on from its last snapshot, without what waited."""

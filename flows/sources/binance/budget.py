@@ -5,6 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 MINUTE_S = 60.0
+PACE_S = 6.0
 _FORBIDDEN_S = (60.0, 1_800.0)
 _FAILED_S = (0.25, 30.0)
 _REGION_S = 600.0
@@ -22,7 +23,8 @@ class Budget:
     """Request weight of the last minute: the larger of our own count and what the exchange says, as others share the address.
 
     Args:
-        limit: weight per minute that may be used; checks may use half of it.
+        limit: weight per minute that may be used; checks may use half of it, spread evenly where they are paced: else they would all be
+            asked at once, and for the rest of the minute none.
     """
 
     def __init__(self, limit: int) -> None:
@@ -45,7 +47,7 @@ class Budget:
         ours = sum(weight for _, weight, _ in self._spent)
         return max(ours, used if minute == now_s // MINUTE_S else 0)
 
-    def wait_s(self, now_s: float, weight: int, check: bool = False) -> float:
+    def wait_s(self, now_s: float, weight: int, check: bool = False, paced: bool = False) -> float:
         """Seconds until a request of this weight may be sent; 0: now."""
         waits = [0.0]
         if self.used(now_s) + weight > self.limit:
@@ -54,17 +56,20 @@ class Budget:
                 waits.append(MINUTE_S - now_s % MINUTE_S)
         if check:
             waits.append(self._until_room(now_s, weight, self.limit // 2, [True]))
+        if paced:
+            share = max(int(self.limit / 2 * PACE_S / MINUTE_S), weight)
+            waits.append(self._until_room(now_s, weight, share, [True], PACE_S))
         return max(waits)
 
-    def _until_room(self, now_s: float, weight: int, limit: int, kinds: list[bool]) -> float:
-        spent = [(at, each) for at, each, check in self._spent if check in kinds]
+    def _until_room(self, now_s: float, weight: int, limit: int, kinds: list[bool], span_s: float = MINUTE_S) -> float:
+        spent = [(at, each) for at, each, check in self._spent if check in kinds and at > now_s - span_s]
         over = sum(each for _, each in spent) + weight - limit
         for at, each in spent:
             if over <= 0:
                 break
             over -= each
             if over <= 0:
-                return at + MINUTE_S - now_s
+                return at + span_s - now_s
         return 0.0
 
     def _forget(self, now_s: float) -> None:

@@ -2,7 +2,7 @@
 
     {"recv_ns":1721347021186954000,"msg":{"stream":"ethusdt@aggTrade","data":{…}}}     a message of one line in braces, as it came
     {"recv_ns":1721347021186954000,"raw":"{\\"e\\":…"}                                   any other message, as a JSON text
-    {"recv_ns":1721347021186954000,"session":{"stream":"aggTrade",…}}                  a record: session, resumed, fill, lost, event
+    {"recv_ns":1721347021186954000,"session":{"stream":"aggTrade",…}}                  a record: session, resumed, fill, newest, …
     {"recv_ns":1721347021186954000,"continued":{"session":{…},"after":"capture-….zst"}}  head of a file that follows another
 
 Bytes that are no UTF-8 stand in a text as lone surrogates (`surrogateescape`), so every message and answer comes back as it was.
@@ -19,13 +19,13 @@ from numpy.typing import NDArray
 
 from flows.domain.instrument import MAX_DECIMALS, Instrument, symbol_problem
 from flows.sources.binance.messages import KINDS
-from flows.sources.binance.records import Continued, Event, Fill, Lost, Message, Record, Resumed, Session
+from flows.sources.binance.records import Continued, Event, Fill, Lost, Message, Newest, Record, Resumed, Session
 from flows.sources.rows import shown
 
 Line = Record | Continued | Message
 
 _KINDS: dict[str, type[Any]] = {
-    "session": Session, "resumed": Resumed, "fill": Fill, "lost": Lost, "event": Event, "continued": Continued,
+    "session": Session, "resumed": Resumed, "fill": Fill, "newest": Newest, "lost": Lost, "event": Event, "continued": Continued,
 }  # fmt: skip
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 _MOST = 10**18

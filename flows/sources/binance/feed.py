@@ -24,8 +24,8 @@ from flows.sources.binance.book import COUNTED, Book, FeedState, Legs, Rules
 from flows.sources.binance.columns import AGGREGATE, RECEIVED
 from flows.sources.binance.judged import STREAM, Judged, blank
 from flows.sources.binance.messages import Parsed, parse_lines
-from flows.sources.binance.proof import fill_in, give_up, look_after, tell_filled
-from flows.sources.binance.records import Event, Fill, Lost, Record, Resumed, Session
+from flows.sources.binance.proof import believe_newest, fill_in, give_up, look_after, tell_filled
+from flows.sources.binance.records import Event, Fill, Lost, Newest, Record, Resumed, Session
 
 __all__ = ["Feed", "FeedChunk", "FeedState", "Legs"]
 
@@ -195,6 +195,9 @@ class Feed:
             case Fill():
                 self._answers += 1
                 fill_in(self._book, record, self._answers, out)
+            case Newest():
+                self._answers += 1
+                believe_newest(self._book, record, self._answers, out)
             case Lost():
                 give_up(self._book, record, out)
             case Event():

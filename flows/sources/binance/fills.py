@@ -27,6 +27,23 @@ def answer_rows(body: bytes) -> list[Any]:
     return rows
 
 
+def newest_trade(body: bytes) -> int | None:
+    """Id of the newest single trade in an answer of `GET /fapi/v1/trades?limit=1`; None where it has none.
+
+    Raises:
+        Malformed: it is no such answer.
+    """
+    rows = answer_rows(body)
+    if len(rows) > 1:
+        raise Malformed(f"expected at most 1 row, found {len(rows):,}")
+    if not rows:
+        return None
+    identity = rows[0].get("id") if isinstance(rows[0], dict) else None
+    if isinstance(identity, bool) or not isinstance(identity, int) or identity < 0:
+        raise Malformed(f'"id": expected a whole number, found {found(identity)}')
+    return identity
+
+
 def read_answer(fill: Fill, symbol: int, latest_us: int) -> NDArray[np.int64]:
     """The trades of an answer as rows of `flows.sources.binance.columns`.
 

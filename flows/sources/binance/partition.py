@@ -18,8 +18,8 @@ from flows.sources.binance.clock import ReceiveClock
 from flows.sources.binance.feed import Feed, FeedChunk, FeedState
 from flows.sources.binance.queue import Drained, Gulp
 from flows.sources.binance.recorder import CapturePosition, Recorder
-from flows.sources.binance.records import Fill, Record, Session
-from flows.sources.binance.rest import Rest
+from flows.sources.binance.records import Event, Fill, Record, Session
+from flows.sources.binance.rest import Answered, Rest
 from flows.sources.binance.venue import stream_name
 from flows.sources.binance.watch import Watch
 
@@ -100,7 +100,7 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
         self._begun = []
         answers = self._rest.take()
         for answer in answers:
-            chunks += self._answered(answer) if isinstance(answer, Fill) else self._recorded(answer)
+            chunks += self._answered(answer)
         now_s = time.monotonic()
         if answers or now_s >= self._look_due_s:
             self._look_due_s = now_s + _LOOK_S / max(self._parts.speed, 1.0)
@@ -167,10 +167,15 @@ class BinancePartition(StatefulSourcePartition[Item, LiveState]):
             self._parts.recorder.record(record)
         return self._feed.on_record(record)
 
-    def _answered(self, fill: Fill) -> list[FeedChunk]:
-        before = self._feed.legs
-        chunks = self._recorded(fill)
-        self._parts.watch.answered(fill, before, self._feed.legs, self._feed.lead_us or 0)
+    def _answered(self, answer: Answered) -> list[FeedChunk]:
+        if isinstance(answer, Event):
+            return self._recorded(answer)
+        before, watch = self._feed.legs, self._parts.watch
+        chunks = self._recorded(answer)
+        if isinstance(answer, Fill):
+            watch.answered(answer, before, self._feed.legs, self._feed.lead_us or 0)
+        else:
+            watch.answered_newest(answer, before, self._feed.legs)
         return chunks
 
     def _looked(self, settled: bool) -> list[FeedChunk]:

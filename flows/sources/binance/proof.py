@@ -6,10 +6,10 @@ from numpy.typing import NDArray
 from flows.sources.binance import clockwork as step
 from flows.sources.binance.book import Book
 from flows.sources.binance.columns import ID, RECEIVED, START, SYMBOL, TIME, WIDTH
-from flows.sources.binance.fills import read_answer
+from flows.sources.binance.fills import newest_trade, read_answer
 from flows.sources.binance.judged import REST, Judged, blank
 from flows.sources.binance.messages import Malformed
-from flows.sources.binance.records import Event, Fill, Lost
+from flows.sources.binance.records import Event, Fill, Lost, Newest
 
 I64 = NDArray[np.int64]
 _UNUSED = "the exchange never used these ids: the trade ids go on without a hole"
@@ -27,9 +27,7 @@ def fill_in(book: Book, fill: Fill, number: int, out: Judged) -> None:
             raise Malformed(f"expected an answer for a subscribed symbol, found {fill.symbol}")
         rows = read_answer(fill, symbol, fill.received_us - (lead or 0) + book.rules.most_ahead_us)
     except Malformed as error:
-        text = fill.body[:1_000].decode("utf-8", "replace")
-        reason = f"{fill.symbol} from id {fill.from_id}: {error}"
-        out.reject(REST, number, max(int(book.clock[step.NEWEST]), 0), reason, text)
+        _reject(book, number, f"{fill.symbol} from id {fill.from_id}: {error}", fill.body, out)
         return
     rows[:, START] = number
     leg, newest_only = book.legs[symbol], fill.from_id < 0
@@ -43,6 +41,29 @@ def fill_in(book: Book, fill: Fill, number: int, out: Judged) -> None:
         _refute(book, fill, symbol, out)  # and proves no silence: the next answer does
     elif complete and lead is not None:
         leg[step.PROVEN] = max(leg[step.PROVEN], fill.asked_us - lead - book.rules.proof_margin_us)
+
+
+def _reject(book: Book, number: int, reason: str, body: bytes, out: Judged) -> None:
+    text = body[:1_000].decode("utf-8", "replace")
+    out.reject(REST, number, max(int(book.clock[step.NEWEST]), 0), reason, text)
+
+
+def believe_newest(book: Book, newest: Newest, number: int, out: Judged) -> None:
+    """The newest single trade is the last one of our newest aggregate, or there is none at all: nothing has traded since. Any other one
+    proves nothing."""
+    symbol = book.symbols.index(newest.symbol)
+    try:
+        if symbol is None:
+            raise Malformed(f"expected an answer for a subscribed symbol, found {newest.symbol}")
+        identity = newest_trade(newest.body)
+    except Malformed as error:
+        _reject(book, number, f"{newest.symbol}, the newest trade: {error}", newest.body, out)
+        return
+    leg, lead = book.legs[symbol], book.lead_us
+    held = book.holds.table[symbol, step.HELD]
+    same = identity == leg[step.LAST_TRADE] if leg[step.LAST_ID] >= 0 else identity is None
+    if book.rules.verified and lead is not None and not held and same:
+        leg[step.PROVEN] = max(leg[step.PROVEN], newest.asked_us - lead - book.rules.proof_margin_us)
 
 
 def _filled(book: Book, fill: Fill, symbol: int, rows: I64, out: Judged) -> None:

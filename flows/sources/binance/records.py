@@ -58,6 +58,20 @@ class Fill:
 
 
 @dataclass(frozen=True, slots=True)
+class Newest:
+    """One answer of `GET /fapi/v1/trades?limit=1`: the newest single trade of a symbol, whose id says whether an aggregate is missing.
+
+    Attributes:
+        received_us, asked_us: as of `Fill`. body: the answer as it came, a JSON array.
+    """
+
+    received_us: int
+    symbol: str
+    asked_us: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Lost:
     """Ids up to `to_id` of a symbol that nobody can give: what waits behind them is let go."""
 
@@ -80,7 +94,7 @@ class Event:
     count: int = -1
 
 
-Record = Session | Resumed | Fill | Lost | Event
+Record = Session | Resumed | Fill | Newest | Lost | Event
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """All REST calls of the running feed, in a thread of their own: one at a time, the most urgent first, within the weight budget.
 
 GET /fapi/v1/aggTrades?symbol=BTCUSDT&fromId=12345&limit=1000      weight 20
+GET /fapi/v1/trades?symbol=BTCUSDT&limit=1                         weight 5
 GET /fapi/v1/time                                                  weight 1
 """
 
@@ -8,16 +9,20 @@ import json
 import threading
 import urllib.parse
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from flows.sources.binance.asker import Answer, Asker, NoAnswerError
 from flows.sources.binance.budget import BackOff, Budget
-from flows.sources.binance.records import Event, Fill
+from flows.sources.binance.records import Event, Fill, Newest
 from flows.sources.binance.standing import NEWEST, Ask, RestStanding
 
-TRADES_WEIGHT, TIME_WEIGHT = 20, 1
+TRADES_WEIGHT, NEWEST_WEIGHT, TIME_WEIGHT = 20, 5, 1
 _OF_THE_QUESTION, _ASIDE_S = (400, 404), 30.0
 _STOP_TIMEOUT_S = 0.5
 _TRUSTED_ROUND_TRIP_US = 1_000_000
+
+
+Answered = Fill | Newest | Event
 
 
 class Rest:
@@ -50,7 +55,8 @@ class Rest:
         self._changed = threading.Condition()
         self._wanted: tuple[Ask, ...] = ()
         self._aside: dict[str, float] = {}
-        self._found: list[Fill | Event] = []
+        self._dear = False
+        self._found: list[Answered] = []
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="rest", daemon=True)
 
@@ -64,19 +70,19 @@ class Rest:
 
         A symbol that is being asked for, or whose answer was not taken yet, is not asked for again.
         """
-        asks = tuple(asks)
+        asks = tuple(replace(ask, cheap=False) for ask in asks) if self._dear else tuple(asks)
         if asks != self._wanted:
             with self._changed:
                 self._wanted = asks
                 self._changed.notify()
 
-    def take(self) -> list[Fill | Event]:
+    def take(self) -> list[Answered]:
         """What came since, in order. What was wanted of the symbols in it has to be wanted anew."""
         if not self._found:
             return []
         with self._changed:
             found, self._found = self._found, []
-            answered = {each.symbol for each in found if isinstance(each, Fill)}
+            answered = {each.symbol for each in found if not isinstance(each, Event)}
             self._wanted = tuple(ask for ask in self._wanted if ask.symbol not in answered)
         return found
 
@@ -101,10 +107,12 @@ class Rest:
 
     def _run(self) -> None:
         while (ask := self._next()) is not None:
-            if isinstance(ask, Ask):
-                self._ask_trades(ask)
-            else:
+            if not isinstance(ask, Ask):
                 self._ask_time()
+            elif ask.cheap:
+                self._ask_newest(ask)
+            else:
+                self._ask_trades(ask)
         self._asker.close()
 
     def _next(self) -> Ask | int | None:
@@ -119,13 +127,14 @@ class Rest:
                         self._budget.spend(now_s, TIME_WEIGHT)
                         self._time_due_s = now_s + self._time_every_s
                         return TIME_WEIGHT
-                    waiting = {each.symbol for each in self._found if isinstance(each, Fill)}
+                    waiting = {each.symbol for each in self._found if not isinstance(each, Event)}
                     for ask in self._wanted:
                         if ask.symbol in waiting or now_s < self._aside.get(ask.symbol, 0.0):
                             continue
-                        wait_s = self._budget.wait_s(now_s, TRADES_WEIGHT, ask.check)
+                        weight = NEWEST_WEIGHT if ask.cheap else TRADES_WEIGHT
+                        wait_s = self._budget.wait_s(now_s, weight, ask.check, paced=ask.cheap)
                         if wait_s <= 0:
-                            self._budget.spend(now_s, TRADES_WEIGHT, ask.check)
+                            self._budget.spend(now_s, weight, ask.check)
                             return ask
                         waits.append(wait_s)
                     wait_s = min(waits)
@@ -144,6 +153,14 @@ class Rest:
                 self._tell("rest_back", f"{self._host} answers for it again", ask.symbol)
             with self._changed:
                 self._found.append(Fill(self._clock(), ask.symbol, ask.from_id, asked_us, ask.limit, body))
+
+    def _ask_newest(self, ask: Ask) -> None:
+        """Ask for the newest single trade. Where that is not served, aggregates are asked for from now on."""
+        asked_us = self._clock()
+        answer = self._get(f"/fapi/v1/trades?symbol={urllib.parse.quote(ask.symbol)}&limit=1", list, cheap=True)
+        if answer is not None:
+            with self._changed:
+                self._found.append(Newest(self._clock(), ask.symbol, asked_us, answer))
 
     def _ask_time(self) -> None:
         before = self._clock()
@@ -164,7 +181,7 @@ class Rest:
             where = f"the clock of this machine is {abs(lead_us) / 1e6:.3f} s {way} the exchange's"
             self._tell("clock_off" if off else "clock_right", f"{where}; times are corrected" if off else where)
 
-    def _get(self, path: str, kind: type, symbol: str = "") -> bytes | None:
+    def _get(self, path: str, kind: type, symbol: str = "", cheap: bool = False) -> bytes | None:
         """The body of a good answer; None after one that is none, which is told and waited for."""
         try:
             answer = self._asker.get(path)
@@ -175,7 +192,10 @@ class Rest:
             if answer.used_weight is not None:
                 self._budget.said(self._now_s() // 60, answer.used_weight)
         if answer.status != 200:
-            if symbol and answer.status in _OF_THE_QUESTION:
+            if cheap and answer.status in _OF_THE_QUESTION:
+                with self._changed:
+                    self._dear, self._wanted = True, ()
+            elif symbol and answer.status in _OF_THE_QUESTION:
                 self._put_aside(symbol, answer)
             else:
                 self._refused(answer)

@@ -13,11 +13,13 @@ class Ask:
 
     Attributes:
         from_id: inclusive; NEWEST: only the newest trade. check: silence is checked, rather than a gap filled.
+        cheap: whether there is any trade from there on is enough, which costs a quarter.
     """
 
     symbol: str
     from_id: int
     check: bool
+    cheap: bool = False
 
     @property
     def limit(self) -> int:

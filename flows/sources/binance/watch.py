@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from flows.domain.scale import UNKNOWN
 from flows.sources.binance.feed import Legs
-from flows.sources.binance.records import Event, Fill, Lost
+from flows.sources.binance.records import Event, Fill, Lost, Newest
 from flows.sources.binance.standing import NEWEST, Ask, LegStanding, LinkStanding
 
 _SECOND = 1_000_000
@@ -21,6 +21,8 @@ _FRESH_US = _SECOND
 """Trades that may still be on their way are looked at again after this."""
 _TRUST_US = 60 * _SECOND
 """A leg that was proven quiet counts as such for this long while its next check waits for the budget."""
+_HEAD_START_US = 15 * _SECOND
+"""Who waits longest is asked about first; one that has spoken since it was quiet, and may be dead, counts as waiting so much longer."""
 _MOST_RENEWALS_US = 600 * _SECOND
 _MOST_REORDERED = 100
 """More missing ids than this are a gap at once."""
@@ -66,6 +68,10 @@ class _Leg:
     quiet: int = _UNASKED
     """When the newest question was asked whose answer was that nothing traded."""
     next_check: int = _UNASKED
+    cheap: bool = True
+    """Whether the newest single trade may prove its quiet; not where it was another than ours and yet no aggregate had come."""
+    doubted: bool = False
+    """The newest single trade is not ours: the aggregates are asked for."""
     silent: bool = False
     silence_told: bool = False
     unproven: bool = False
@@ -129,6 +135,9 @@ class Watch:
         leg, row = self._legs[k], self._rows[k]
         leg.answered = fill.asked_us
         new_rows = int(after.filled[row]) > int(before.filled[row])
+        if leg.doubted and not new_rows:
+            leg.cheap = False
+        leg.doubted = False
         progress = int(after.last_id[row]) > int(before.last_id[row])
         if leg.gap:
             leg.fill_pause = _RETRY_US[0] if progress else min(2 * leg.fill_pause, _RETRY_US[1])
@@ -146,6 +155,17 @@ class Watch:
             leg.silent = True
         full_page = int(after.last_id[row]) - fill.from_id + 1 >= fill.limit
         leg.next_check = fill.received_us + (0 if full_page else min(_FRESH_US, self._patience.leg_silent_after_us))
+
+    def answered_newest(self, newest: Newest, before: Legs, after: Legs) -> None:
+        """An answer with the newest single trade was applied: it proves quiet, or more has to be asked."""
+        k = self._by_symbol[newest.symbol]
+        leg, row = self._legs[k], self._rows[k]
+        if int(after.received[row]) > newest.asked_us:
+            leg.answered = newest.asked_us
+        elif int(after.proven[row]) > int(before.proven[row]):
+            leg.answered = leg.quiet = newest.asked_us
+        else:
+            leg.doubted = True
 
     def look(self, now_us: int, settled: bool, legs: Legs, links: Sequence[LinkStanding], rest_problem: str) -> Seen:
         """Decide.
@@ -185,7 +205,7 @@ class Watch:
     def _heard(self, leg: _Leg, now: _Now, seen: Seen) -> None:
         if now.received == leg.received:
             return
-        leg.received = now.received
+        leg.received, leg.cheap, leg.doubted = now.received, True, False
         if leg.silent or leg.unproven:
             seen.records.append(_event(now, "flowing", leg, "the stream speaks again"))
             leg.silent = leg.silence_told = leg.unproven = False
@@ -215,18 +235,20 @@ class Watch:
         """Whether silence is to be asked about."""
         if not self._verified:
             return []
+        silence = self._patience.leg_silent_after_us
+        cheap = leg.cheap and not (leg.doubted or leg.silent) and now.link.flowing
         if now.last_id < 0:
             since = max(self._began, leg.answered)
-            due = since + self._patience.leg_silent_after_us // 3
-            ask = Ask(leg.symbol, NEWEST, check=True)
+            known = leg.answered > _UNASKED
+            ask = Ask(leg.symbol, NEWEST, check=True, cheap=cheap and known)
         else:
-            since = self._since(leg)
-            silence = self._patience.leg_silent_after_us
-            due = since + (silence if self._known(leg) else silence // 3)
-            ask = Ask(leg.symbol, now.last_id + 1, check=True)
+            since, known = self._since(leg), self._known(leg)
+            ask = Ask(leg.symbol, now.last_id + 1, check=True, cheap=cheap)
+        due = since + (silence if known else silence // 3)
         if leg.next_check > _UNASKED and since <= leg.next_check:
             due = min(due, leg.next_check)
-        return [(1, since, ask)] if due <= now.now else []
+        urgent = 0 if leg.quiet >= leg.received else _HEAD_START_US
+        return [(1, since - urgent, ask)] if due <= now.now else []
 
     def _known(self, leg: _Leg) -> bool:
         """Whether anything is known of a leg since the feed began or went on."""

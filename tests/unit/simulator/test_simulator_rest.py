@@ -4,6 +4,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -59,6 +60,27 @@ def test_rows_are_those_of_the_market(exchange: RunningExchange, symbol: str) ->
     assert ask(exchange, symbol=symbol, fromId=0, limit=1) == true[:1]
     assert exchange.true_trades(symbol)[: len(true)] == true
     assert exchange.true_trades(symbol, 7)[:5] == true[6:11]
+
+
+def test_single_trades_are_those_of_the_newest_aggregates(exchange: RunningExchange) -> None:
+    status, singles = fetch(f"{exchange.rest_url}/fapi/v1/trades?symbol=ETHUSDT&limit=1000")
+    assert status == 200
+    assert isinstance(singles, list)
+    assert len(singles) == 1_000
+    ids = [row["id"] for row in singles]
+    assert ids == list(range(ids[0], ids[-1] + 1))
+    whole = [row for row in exchange.true_trades("ETHUSDT") if ids[0] <= row["f"] and row["l"] <= ids[-1]]
+    assert len(whole) > 100
+    assert any(row["l"] > row["f"] for row in whole)
+    for row in whole:
+        mine = singles[row["f"] - ids[0] : row["l"] - ids[0] + 1]
+        assert {(each["price"], each["time"], each["isBuyerMaker"]) for each in mine} == {
+            (row["p"], row["T"], row["m"])
+        }
+        assert sum(Decimal(each["qty"]) for each in mine) == Decimal(row["q"])
+        assert sum(Decimal(each["quoteQty"]) for each in mine) == Decimal(row["q"]) * Decimal(row["p"])
+    assert fetch(f"{exchange.rest_url}/fapi/v1/trades?symbol=ETHUSDT&limit=0")[1]["code"] == -1130
+    assert fetch(f"{exchange.rest_url}/fapi/v1/trades?limit=1")[1]["code"] == -1102
 
 
 def test_the_newest_without_an_id(exchange: RunningExchange) -> None:

@@ -47,6 +47,22 @@ def test_checks_use_at_most_half() -> None:
     assert budget.wait_s(now, 20) == 0, "a gap need not wait"
 
 
+def test_paced_checks_are_spread_over_the_minute() -> None:
+    budget, now, times = Budget(2_000), 1_000.0, list[float]()
+    while now < 1_240:
+        wait = budget.wait_s(now, 5, check=True, paced=True)
+        if wait > 0:
+            now += wait
+            continue
+        budget.spend(now, 5, check=True)
+        times.append(now)
+    most = max(sum(at <= each < at + 6 for each in times) for at in times)
+    assert most == 20, "a tenth of what checks may use in a minute"
+    assert len(times) == 4 * 1_000 // 5, "and all of that is used"
+    budget = Budget(20)
+    assert budget.wait_s(now, 5, check=True, paced=True) == 0, "however little may be used, one goes"
+
+
 def test_what_the_exchange_says_counts_in_its_minute() -> None:
     budget, now = Budget(100), 1_020.0
     budget.said(now // 60, 95)

@@ -18,7 +18,7 @@ from flows.sources.binance.capture_lines import (
     encode_message,
     unwrap,
 )
-from flows.sources.binance.records import Continued, Event, Fill, Lost, Message, Resumed
+from flows.sources.binance.records import Continued, Event, Fill, Lost, Message, Newest, Resumed
 
 _id = st.integers(-1, 10**15)
 _time = st.integers(1, 2 * 10**15)
@@ -26,6 +26,7 @@ _text = st.text(st.characters(codec="utf-8"), max_size=20)
 _records = st.one_of(
     st.builds(Resumed, _time),
     st.builds(Fill, _time, _text, _id, _time, st.integers(1, 1000), st.binary(max_size=30)),
+    st.builds(Newest, _time, _text, _time, st.binary(max_size=30)),
     st.builds(Lost, _time, _text, _id, _text),
     st.builds(Event, _time, _text, _text, _text, _id, _id, _id),
     st.builds(session, _time, hold_limit=_id, goes_on=st.booleans(), lead_us=st.integers(-(10**12), 10**12)),

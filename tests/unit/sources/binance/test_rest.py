@@ -14,8 +14,8 @@ import pytest
 from ports import take_free_ports
 
 from flows.sources.binance.clock import ReceiveClock
-from flows.sources.binance.records import Event, Fill
-from flows.sources.binance.rest import Rest
+from flows.sources.binance.records import Event, Fill, Newest
+from flows.sources.binance.rest import Answered, Rest
 from flows.sources.binance.standing import NEWEST, PAGE, Ask
 
 PATIENCE_S = 10.0
@@ -29,6 +29,7 @@ class Exchange:
         self.asked: list[dict[str, str]] = []
         self.now = self.most = 0
         self.lock = threading.Lock()
+        self.paths: list[str] = []
         exchange = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,6 +41,7 @@ class Exchange:
                     exchange.most = max(exchange.most, exchange.now)
                 query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
                 exchange.asked.append(query)
+                exchange.paths.append(self.path)
                 status, headers, body = answer(query)
                 with exchange.lock:
                     exchange.now -= 1
@@ -77,8 +79,8 @@ def trades(_query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
     return 200, {"X-MBX-USED-WEIGHT-1M": "20"}, b"[]"
 
 
-def take(rest: Rest, enough: Callable[[list[Fill | Event]], bool]) -> list[Fill | Event]:
-    found: list[Fill | Event] = []
+def take(rest: Rest, enough: Callable[[list[Answered]], bool]) -> list[Answered]:
+    found: list[Answered] = []
     deadline = time.monotonic() + PATIENCE_S
     while not enough(found):
         assert time.monotonic() < deadline, found
@@ -102,6 +104,34 @@ def test_answers_come_with_what_was_asked() -> None:
         {"symbol": "BTCUSDT", "fromId": "7", "limit": "1000"},
         {"symbol": "币安USDT", "limit": "1"},
     ]
+
+
+def test_a_cheap_question_is_one_for_the_newest_single_trade() -> None:
+    with running(lambda query: (200, {}, b"[]")) as (exchange, rest):
+        rest.want([Ask("BTCUSDT", 7, check=True, cheap=True)])
+        (newest,) = take(rest, lambda found: len(found) == 1)
+        assert rest.standing.used_weight == 5
+    assert isinstance(newest, Newest)
+    assert (newest.symbol, newest.body) == ("BTCUSDT", b"[]")
+    assert newest.asked_us < newest.received_us
+    assert exchange.paths == ["/fapi/v1/trades?symbol=BTCUSDT&limit=1"]
+
+
+def test_an_exchange_without_single_trades_is_asked_for_aggregates() -> None:
+    def without(query: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+        return trades(query) if "fromId" in query else (404, {}, b'{"code":-5000,"msg":"Path not found."}')
+
+    asks = [Ask("BTCUSDT", 7, check=True, cheap=True)]
+    with running(without) as (exchange, rest):
+        found: list[Answered] = []
+        deadline = time.monotonic() + PATIENCE_S
+        while len(found) < 2:
+            assert time.monotonic() < deadline
+            rest.want(asks)
+            found += rest.take()
+        assert rest.standing.problem == ""
+    assert all(isinstance(each, Fill) and each.from_id == 7 for each in found)
+    assert [path.partition("?")[0] for path in exchange.paths[:3]] == ["/fapi/v1/trades", *["/fapi/v1/aggTrades"] * 2]
 
 
 def test_one_at_a_time_in_the_order_of_urgency_and_no_symbol_again_before_it_was_taken() -> None:

@@ -29,7 +29,7 @@ from flows.domain.instrument import Instrument
 from flows.domain.scale import UNKNOWN
 from flows.errors import FeedError
 from flows.sources.binance.feed import Feed, FeedChunk
-from flows.sources.binance.records import Event, Lost, Record, Resumed
+from flows.sources.binance.records import Event, Lost, Newest, Record, Resumed
 
 NOW = START + 5 * SECOND + LEAD
 
@@ -215,6 +215,49 @@ def test_an_answer_that_says_nothing_more_proves_silence() -> None:
     assert (feed.legs.proven.tolist(), feed.legs.watermark.tolist()) == ([proven, UNKNOWN], [proven, 0])
     late = only(send(feed, aggregate(2, proven - 1_000), aggregate(3, proven)))
     assert late.late.tolist() == [True, False]
+
+
+def newest(body: bytes, asked_us: int, symbol: str = "BTCUSDT") -> Newest:
+    return Newest(asked_us + 90_000, symbol, asked_us, body)
+
+
+def single(identity: Any) -> bytes:
+    return json.dumps([{"id": identity, "price": "1", "qty": "1", "time": 1, "isBuyerMaker": True}]).encode()
+
+
+def test_a_newest_trade_that_is_the_last_of_ours_proves_silence() -> None:
+    feed = begun(7)
+    asked = NOW + 10 * SECOND
+    for body in (single(14), single(16), b"[]"):
+        assert feed.on_record(newest(body, asked)) == [], "older, newer or none: REST lags, or a trade is missing here"
+    (chunk,) = feed.on_record(newest(single(15), asked))
+    proven = asked - (NOW - START - 7_000) - MARGIN
+    assert (chunk.watermark.tolist(), len(chunk.rows)) == ([proven, 0], 0)
+    assert feed.counts["answers"] == 4
+    send(feed, aggregate(9))
+    assert feed.on_record(newest(single(15), asked + 60 * SECOND)) == [], "the stream knows more"
+    assert feed.on_record(newest(single(15), asked + 60 * SECOND, "ETHUSDT")) == [], "of it nothing is known"
+    (chunk,) = feed.on_record(newest(b"[]", asked + 60 * SECOND, "ETHUSDT"))
+    assert chunk.watermark[1] > START, "it has never traded"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"<html>", "expected a JSON array of trades"),
+        (b"{}", "expected an array of trades"),
+        (b"[1]", '"id": expected a whole number, found nothing'),
+        (single("15"), '"id": expected a whole number, found "15"'),
+        (single(True), '"id": expected a whole number'),
+        (single(-1), '"id": expected a whole number'),
+        (b"[{},{}]", "expected at most 1 row, found 2"),
+    ],
+)
+def test_a_newest_trade_that_is_not_right_is_rejected(body: bytes, reason: str) -> None:
+    feed = begun(7)
+    (chunk,) = feed.on_record(newest(body, NOW + SECOND))
+    assert isinstance(chunk.rows, Rejects)
+    assert chunk.rows.reason[0].startswith(f"BTCUSDT, the newest trade: {reason}")
 
 
 def test_what_proves_no_silence() -> None:

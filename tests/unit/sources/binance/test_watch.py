@@ -9,7 +9,7 @@ import pytest
 from flows.domain.frames import EVENT_KINDS, GOOD_STATES, LEG_STATES
 from flows.domain.scale import UNKNOWN
 from flows.sources.binance.feed import Legs
-from flows.sources.binance.records import Event, Fill, Lost
+from flows.sources.binance.records import Event, Fill, Lost, Newest
 from flows.sources.binance.standing import NEWEST, PAGE, Ask, LinkStanding
 from flows.sources.binance.watch import Patience, Seen, Watch
 
@@ -50,6 +50,11 @@ class Desk:
 
     def answer(self, ask: Ask, rows: int = 0, oldest_s_ago: float = 0.0, proves: bool = True) -> None:
         """The exchange answers an ask of just now with so many rows that the stream did not bring."""
+        if ask.cheap:
+            again = self._answer_newest(ask, quiet=not rows and proves)
+            if again is None:
+                return
+            ask = again
         before, leg = self.copy(), "AB".index(ask.symbol)
         if ask.from_id == NEWEST:
             self.legs.last_id[leg] = 100
@@ -62,6 +67,18 @@ class Desk:
         body = b'[{"a":1,"T":%d},{"a":2,"T":%d}]' % (first_ms, self.now // 1000) if rows else b"[]"
         fill = Fill(self.now, ask.symbol, ask.from_id, self.now, ask.limit, body)
         self.watch.answered(fill, before, self.copy(), 0)
+
+    def _answer_newest(self, ask: Ask, quiet: bool) -> Ask | None:
+        """The exchange says which single trade is the newest; what is asked at once if that proves nothing."""
+        before, leg = self.copy(), "AB".index(ask.symbol)
+        self.legs.proven[leg] = self.now if quiet else self.legs.proven[leg]
+        self.watch.answered_newest(Newest(self.now, ask.symbol, self.now, b"[]"), before, self.copy())
+        if quiet:
+            return None
+        asks = self.watch.look(self.now, True, self.copy(), [self.link], self.problem).asks
+        again = next((each for each in asks if each.symbol == ask.symbol), None)
+        assert again is None or again == replace(ask, cheap=False)
+        return again
 
     def hold(self, first: int, leg: int = 1) -> None:
         """Rows from this id on wait, since now."""
@@ -87,13 +104,45 @@ def test_a_quiet_leg_is_asked_about_and_stays_good() -> None:
     desk = Desk()
     assert desk.look(2.9).asks == []
     seen = desk.look(0.1)
-    assert seen.asks == [Ask("B", 101, check=True)]
+    assert seen.asks == [Ask("B", 101, check=True, cheap=True)]
     desk.answer(seen.asks[0])
     for _ in range(29):
         seen = desk.look(0.1)
         assert (state(seen), seen.asks) == ("quiet", [])
-    assert desk.look(0.1).asks == [Ask("B", 101, check=True)], "again after as long"
+    assert desk.look(0.1).asks == [Ask("B", 101, check=True, cheap=True)], "again after as long"
     assert desk.told == []
+
+
+def test_a_newest_trade_that_is_not_ours_makes_the_aggregates_be_asked_for() -> None:
+    desk = Desk()
+    assert desk.look(3).asks == [Ask("B", 101, check=True, cheap=True)]
+    desk.watch.answered_newest(Newest(desk.now, "B", desk.now, b""), desk.copy(), desk.copy())
+    assert desk.look(0.05).asks == [Ask("B", 101, check=True)], "at once"
+    desk.answer(Ask("B", 101, check=True))
+    assert (state(desk.look(0.1)), desk.told) == ("quiet", [])
+    assert desk.look(3).asks == [Ask("B", 101, check=True)], "it was no aggregate's: not asked for again"
+    desk.look(0.1, speaks=(0, 1))
+    assert desk.look(3).asks == [Ask("B", 102, check=True, cheap=True)], "until the stream speaks"
+
+
+def test_a_stream_that_spoke_while_the_newest_trade_was_asked_for_is_live() -> None:
+    desk = Desk()
+    assert desk.look(3).asks == [Ask("B", 101, check=True, cheap=True)]
+    desk.legs.received[1] = desk.now + 1
+    desk.watch.answered_newest(Newest(desk.now, "B", desk.now, b""), desk.copy(), desk.copy())
+    seen = desk.look(0.1)
+    assert (state(seen), seen.asks) == ("live", [])
+
+
+def test_trades_of_a_dead_stream_or_connection_are_asked_for_as_such() -> None:
+    desk = Desk()
+    (ask,) = desk.look(3).asks
+    desk.answer(ask, rows=10, oldest_s_ago=2.9)
+    assert state(desk.look(0.1)) == "silent"
+    assert desk.look(3).asks == [Ask("B", 111, check=True)]
+    desk = Desk()
+    desk.link = LinkStanding(False, desk.now, "refused with status 503", 2)
+    assert not any(ask.cheap for ask in desk.look(3, speaks=()).asks)
 
 
 def test_silence_is_not_judged_before_everything_received_was_applied() -> None:
@@ -175,7 +224,7 @@ def test_an_answer_that_proves_nothing_does_not_count() -> None:
     (ask,) = desk.look(3).asks
     desk.answer(ask, proves=False)
     assert state(desk.look(1)) != "quiet"
-    assert desk.look(0.1).asks == [ask], "asked again after a second"
+    assert desk.look(0.1).asks == [replace(ask, cheap=False)], "asked again after a second"
 
 
 def test_a_quiet_leg_whose_check_waits_for_the_budget_stays_quiet_for_a_minute() -> None:
@@ -197,12 +246,24 @@ def test_a_leg_that_never_spoke_is_anchored_then_checked() -> None:
     desk.legs.received[0] = desk.now
     assert desk.look(0.9).asks == []
     (ask,) = desk.look(0.1).asks
-    assert ask == Ask("B", 101, check=True)
+    assert ask == Ask("B", 101, check=True, cheap=True)
     desk.answer(ask, rows=5, oldest_s_ago=0.9)
     assert state(desk.look(0.1)) == "waiting", "they may still be on their way"
     (ask,) = desk.look(0.9).asks
     desk.answer(ask, rows=5, oldest_s_ago=1.9)
     assert state(desk.look(0.1)) == "silent"
+
+
+def test_a_leg_that_has_never_traded_is_asked_about_like_a_quiet_one() -> None:
+    desk = Desk(last_id=-1)
+    asks = desk.look(1, speaks=()).asks
+    for ask in asks:
+        desk.legs.proven[:] = desk.now
+        fill = Fill(desk.now, ask.symbol, NEWEST, desk.now, 1, b"[]")
+        desk.watch.answered(fill, desk.copy(), desk.copy(), 0)
+    assert desk.look(2.9, speaks=()).asks == []
+    again = desk.look(0.1, speaks=()).asks
+    assert again == [Ask(symbol, NEWEST, check=True, cheap=True) for symbol in "AB"]
 
 
 def test_a_leg_that_goes_on_after_a_restart_is_not_believed_before_it_speaks_or_is_proven_quiet() -> None:
@@ -297,7 +358,17 @@ def test_gaps_come_before_checks_the_oldest_first() -> None:
     desk = Desk()
     desk.look(1, speaks=())
     desk.hold(120, leg=1)
-    assert desk.look(4, speaks=()).asks == [Ask("B", 101, check=False), Ask("A", 101, check=True)]
+    assert desk.look(4, speaks=()).asks == [Ask("B", 101, check=False), Ask("A", 101, check=True, cheap=True)]
+
+
+def test_who_waits_longest_is_checked_first_but_for_one_that_has_just_fallen_silent() -> None:
+    desk = Desk()
+    for ask in desk.look(3, speaks=()).asks:
+        desk.answer(ask)
+    desk.look(8, speaks=(0,))
+    assert [ask.symbol for ask in desk.look(4, speaks=()).asks] == ["A", "B"], "A has spoken since"
+    desk.look(8, speaks=(0,))
+    assert [ask.symbol for ask in desk.look(4, speaks=()).asks] == ["B", "A"], "but B waits for 24 s by now"
 
 
 def test_a_connection_that_is_away_is_told_as_such() -> None:
