@@ -209,11 +209,16 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "models.window": (3, 1_000_000),
     "models.z_window": (3, 1_000_000),
     "models.correlation_window": (3, 1_000_000),
+    "models.refit_every": (0, 1_000_000),
+    "models.forget_bars": (0, 1_000_000_000),
+    "models.delta_alpha": (0, 1),
+    "models.restart_windows": (1, 1_000_000),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "binance.route": ("market", "public"),
     "binance.stream": ("aggTrade", "trade"),
     "models.price": ("log", "raw"),
+    "models.source": ("close", "vwap"),
 }
 _SECTIONS: dict[str, type[Any]] = {
     "bars": BarSettings,
@@ -368,7 +373,7 @@ def _intervals(value: Any, where: Any) -> tuple[Interval, ...]:
     return tuple(interval for interval in Interval if interval.value in texts)
 
 
-_MODEL_KEYS: dict[str, type] = {"method": str, "price": str, "window": int, "z_window": int, "correlation_window": int}
+_MODEL_KEYS: dict[str, type] = {field.name: type(field.default) for field in fields(Model) if field.name != "name"}
 
 
 def _model(name: str, values: Any, where: Any) -> Model:

@@ -18,6 +18,7 @@ def leg(seconds: list[int], until: int = 0, complete: bool = True, factor: float
         start=np.array([0, len(seconds)]),
         open_time=times,
         close=times / S * factor,
+        vwap=times / S * factor + 0.5,
         age_ms=times // 1_000,
         trade_count=np.ones(len(seconds), np.int64),
         gap=np.zeros(len(seconds), np.bool_),
@@ -34,7 +35,7 @@ def legs(**of_symbol: LegBars | None) -> LegBars:
     parts = list(found.values())
     columns: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("open_time", "close", "age_ms", "trade_count", "gap", "closed_until")
+        for name in ("open_time", "close", "vwap", "age_ms", "trade_count", "gap", "closed_until")
     }
     start = np.append(0, np.cumsum([len(part) for part in parts]))
     return replace(parts[0], symbols=tuple(found), start=start, **columns)

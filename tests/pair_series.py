@@ -13,10 +13,12 @@ from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 
 PAIR = Pair("ETHUSDT", "BTCUSDT")
-FLOATS = (
+CORE = (
     "hedge_ratio", "hedge_ratio_se", "intercept", "r_squared", "spread", "spread_mean", "spread_std",
-    "zscore", "zscore_one_step", "correlation",
+    "zscore", "zscore_one_step", "correlation", "spread_bp",
 )  # fmt: skip
+"""Columns that every method but for R² has once it has warmed up."""
+FLOATS = (*CORE, "hedge_ratio_se_hac", "innovation_sd", "innovation_autocorrelation")
 
 
 def logs(prices: np.ndarray) -> np.ndarray:
@@ -64,7 +66,12 @@ def planted(rows: int, half_life: float) -> tuple[np.ndarray, np.ndarray, np.nda
 
 
 def pair_bars(
-    y: np.ndarray, x: np.ndarray, index: np.ndarray | None = None, interval: Interval = Interval.S1
+    y: np.ndarray,
+    x: np.ndarray,
+    index: np.ndarray | None = None,
+    interval: Interval = Interval.S1,
+    y_vwap: np.ndarray | None = None,
+    x_vwap: np.ndarray | None = None,
 ) -> PairBars:
     """Fresh closed bars at absolute indices, by default consecutive ones that do not begin at a block."""
     rows = len(y)
@@ -78,6 +85,8 @@ def pair_bars(
         index * interval.us,
         y,
         x,
+        y if y_vwap is None else y_vwap,
+        x if x_vwap is None else x_vwap,
         none,
         none,
         one,
@@ -101,6 +110,7 @@ def assert_same_bits(a: PairStats, b: PairStats) -> None:
         "pair",
         "open_time",
         "n",
+        "fit_age",
         "warmup_left",
         "y_age_ms",
         "x_age_ms",

@@ -69,7 +69,8 @@ def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> Pair
         name: np.where(i == 0, np.nan, (i + 1) * factor)
         for factor, name in enumerate(
             ("hedge_ratio", "hedge_ratio_se", "intercept", "r_squared", "spread", "spread_mean", "spread_std",
-             "zscore", "zscore_one_step", "correlation"), 1
+             "zscore", "zscore_one_step", "correlation", "hedge_ratio_se_hac", "innovation_sd",
+             "innovation_autocorrelation", "spread_bp"), 1
         )
     }  # fmt: skip
     return PairStats(
@@ -78,6 +79,7 @@ def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> Pair
         interval=Interval.S1,
         model=model,
         open_time=START + i * S,
+        fit_age=np.where(i == 0, UNKNOWN, i),
         n=np.minimum(i, 3),
         warmup_left=np.maximum(3 - i, 0),
         y_age_ms=i * 100,

@@ -12,7 +12,7 @@ from flows.domain.pair import Pair
 from flows.join.kernels import X, Y, first_out_of_order, gather, match, settle, waiting
 from flows.join.legs import LegBars, no_bars
 
-_COLUMNS = ("open_time", "close", "age_ms", "trade_count", "gap")
+_COLUMNS = ("open_time", "close", "vwap", "age_ms", "trade_count", "gap")
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +159,8 @@ class Aligner:
             open_time=bars.open_time[y],
             y_close=bars.close[y],
             x_close=bars.close[x],
+            y_vwap=bars.vwap[y],
+            x_vwap=bars.vwap[x],
             y_age_ms=bars.age_ms[y],
             x_age_ms=bars.age_ms[x],
             y_trade_count=bars.trade_count[y],

@@ -16,7 +16,7 @@ class LegBars:
     Attributes:
         start: rows of symbol s are `start[s]` to `start[s + 1]`, shape (symbols + 1,).
         open_time: increasing within a symbol, shape (rows,).
-        close: as correctly rounded float.
+        close: as correctly rounded float. vwap: mean price of the bar's trades weighted by size; the close where it has none.
         age_ms: from the last trade to the end of the bar; of a forming bar, to the newest watermark where that is before its end.
         gap: trades are missing from the bar.
         closed_until: microseconds, shape (symbols,); no bar of the symbol that ends at or before it follows.
@@ -27,6 +27,7 @@ class LegBars:
     start: I64
     open_time: I64
     close: F64
+    vwap: F64
     age_ms: I64
     trade_count: I64
     gap: Bools
@@ -41,7 +42,7 @@ def no_bars(symbols: tuple[str, ...]) -> LegBars:
     """Nothing of these symbols, and nothing closed."""
     count, none = len(symbols), np.empty(0, np.int64)
     return LegBars(
-        symbols, np.zeros(count + 1, np.int64), none, np.empty(0), none, none, np.empty(0, np.bool_),
+        symbols, np.zeros(count + 1, np.int64), none, np.empty(0), np.empty(0), none, none, np.empty(0, np.bool_),
         np.zeros(count, np.int64),
     )  # fmt: skip
 
@@ -59,17 +60,26 @@ def legs_of(chunk: Chunk[Bars]) -> LegBars:
     if np.any(bars.symbol[1:] < bars.symbol[:-1]):
         bars = bars.take(np.argsort(bars.symbol, kind="stable"))
     decimals = [instrument.price_decimals for instrument in bars.instruments]
+    close = to_float_by_symbol(bars.close, bars.symbol, decimals)
     return LegBars(
         symbols=tuple(instrument.symbol for instrument in bars.instruments),
         start=np.searchsorted(bars.symbol, np.arange(len(bars.instruments) + 1)),
         open_time=bars.open_time,
-        close=to_float_by_symbol(bars.close, bars.symbol, decimals),
+        close=close,
+        vwap=_vwap(bars, close, decimals),
         age_ms=_ages_ms(bars, chunk.watermark, complete),
         trade_count=bars.trade_count,
         gap=bars.gap,
         closed_until=chunk.watermark - chunk.watermark % bars.interval.us,
         complete=complete,
     )
+
+
+def _vwap(bars: Bars, close: F64, decimals: list[int]) -> F64:
+    """Quote volume has the decimals of price and size together, so the quotient of the integers has those of the price."""
+    traded = bars.volume > 0
+    mean = bars.quote_volume / np.where(traded, bars.volume, 1) / (10.0 ** np.array(decimals))[bars.symbol]
+    return np.where(traded, mean, close)
 
 
 def _ages_ms(bars: Bars, watermark: I64, complete: bool) -> I64:

@@ -11,8 +11,11 @@ from flows.stats.rows import Rows
 FIT_COLUMNS = (
     "hedge_ratio", "hedge_ratio_se", "intercept", "r_squared",
     "spread", "spread_mean", "spread_std", "zscore", "zscore_one_step",
+    "hedge_ratio_se_hac", "innovation_sd", "innovation_autocorrelation", "fit_age",
 )  # fmt: skip
-"""Columns of `PairStats` that an estimator computes, in the order of the rows of its result."""
+"""Columns of `PairStats` that an estimator computes, in the order of the rows of its result; NaN is null, in `fit_age` too."""
+SE_HAC, INNOVATION_SD, INNOVATION_AUTOCORRELATION, FIT_AGE = range(9, 13)
+"""Rows that most methods leave NaN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,12 @@ class Estimator(Protocol):
 
     @property
     def warmup(self) -> int:
-        """Consecutive bars until every column is there."""
+        """Consecutive bars until every column that the method has is there."""
+        ...
+
+    @property
+    def memory(self) -> int:
+        """Bars before and with the last one that a value may depend on."""
         ...
 
     def reach(self, next_index: I64) -> I64:
@@ -51,7 +59,7 @@ class Estimator(Protocol):
         ...
 
     def estimate(self, legs: Legs) -> F64:
-        """Rows as in `FIT_COLUMNS`, shape (9, wanted); NaN where not known."""
+        """Rows as in `FIT_COLUMNS`, shape (13, wanted); NaN where not known."""
         ...
 
     def state(self) -> Any:

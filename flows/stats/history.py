@@ -9,7 +9,7 @@ from flows.domain.frames import F64, I32, I64
 from flows.stats.prices import log_prices
 from flows.stats.rows import Rows, wanted
 
-Y, X, LOG_Y, LOG_X = range(4)
+LEGS = 2  # y and x
 _LEAST_SPARE = 512
 
 
@@ -20,7 +20,7 @@ class HistoryState:
     Attributes:
         count: bars of each pair, shape (pairs,).
         index: absolute bar index, shape (bars,).
-        prices: y and x closes as they came, shape (2, bars).
+        prices: y and x of each source as they came, shape (2 · sources, bars).
     """
 
     count: I64
@@ -33,22 +33,25 @@ class History:
 
     Attributes:
         index: of all memory, shape (pairs · room,); only the rows that `Rows` speaks of mean anything.
-        prices: rows y, x, log y, log x, shape (4, pairs · room). Each price is logged once, when its bar comes.
+        prices, logs: y and x of each source, shape (2 · sources, pairs · room). Each price is logged once, when its bar comes.
+
+    Args:
+        sources: how many prices each bar of a leg has.
     """
 
-    def __init__(self, pairs: int, state: HistoryState | None = None) -> None:
+    def __init__(self, pairs: int, sources: int = 1, state: HistoryState | None = None) -> None:
         self._begin, self._end = np.zeros((2, pairs), np.int64)  # within each pair's room
         self._room = 0
-        self.index, self.prices = np.empty(0, np.int64), np.empty((4, 0))
+        self.index, self.prices, self.logs = np.empty(0, np.int64), *np.empty((2, LEGS * sources, 0))
         if state is not None:
             pair = np.repeat(np.arange(pairs), state.count).astype(np.int32)
-            self.keep(self.written(pair, state.index, state.prices[Y], state.prices[X]))
+            self.keep(self.written(pair, state.index, state.prices))
 
     def state(self) -> HistoryState:
         """A copy of the bars that are kept."""
         begin, end = self._offset + self._begin, self._offset + self._end
         at = wanted(self.index, begin, begin, end).at
-        return HistoryState(end - begin, self.index[at], self.prices[[Y, X]][:, at])
+        return HistoryState(end - begin, self.index[at], self.prices[:, at])
 
     @property
     def next_index(self) -> I64:
@@ -58,11 +61,12 @@ class History:
         newest = self.index[np.maximum(self._offset + self._end - 1, 0)]
         return np.where(self._end > self._begin, newest + 1, 0)
 
-    def written(self, pair: I32, index: I64, y: F64, x: F64) -> Rows:
+    def written(self, pair: I32, index: I64, prices: F64) -> Rows:
         """The new bars behind those that are kept. Without `keep` the next ones take their place.
 
         Args:
             pair: of each bar, not decreasing. index: increasing within a pair, beyond those that are kept.
+            prices: y and x of each source, shape (2 · sources, bars).
         """
         count = np.bincount(pair, minlength=len(self._end))
         self._make_room(count)
@@ -70,10 +74,10 @@ class History:
         at = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(len(index))
         self.index[at] = index
         logs = np.empty(len(index))
-        for row, log_row, price in ((Y, LOG_Y, y), (X, LOG_X, x)):
-            self.prices[row, at] = price
+        self.prices[:, at] = prices
+        for row, price in enumerate(prices):
             log_prices(price, logs)
-            self.prices[log_row, at] = logs
+            self.logs[row, at] = logs
         return wanted(self.index, begin, first, first + count)
 
     def keep(self, rows: Rows) -> None:
@@ -96,13 +100,14 @@ class History:
         fitting = needed + max(needed // 4, _LEAST_SPARE)
         room = self._room if fitting <= self._room <= 4 * fitting else fitting
         kept = wanted(self.index, *(self._offset + edge for edge in (self._begin, self._begin, self._end))).at
-        index, prices = self.index[kept], self.prices[:, kept]
+        index, prices, logs = self.index[kept], self.prices[:, kept], self.logs[:, kept]
         self._end, self._begin = self._end - self._begin, np.zeros_like(self._begin)
         if room != self._room:
             self._room = room
-            self.index, self.prices = np.empty(len(count) * room, np.int64), np.empty((4, len(count) * room))
+            self.index = np.empty(len(count) * room, np.int64)
+            self.prices, self.logs = np.empty((2, len(prices), len(count) * room))
         at = np.repeat(self._offset - (np.cumsum(self._end) - self._end), self._end) + np.arange(len(index))
-        self.index[at], self.prices[:, at] = index, prices
+        self.index[at], self.prices[:, at], self.logs[:, at] = index, prices, logs
 
 
 @njit(cache=True)

@@ -7,24 +7,29 @@
 
 [p00 p01; p01 p11] is the covariance of (β, α) and d its determinant, carried for itself: the usual form loses it, and then its sign, to
 rounding. The filter starts with OLS over the first full window of n bars: x0 = mean of x, Ve = RSS/(n-2), P = diag(Ve/Sxx, Ve/n).
-How fast the line may move is taken from the same window, never an absolute number: `qb = δ_β·Ve/var(x)` with δ_β = 1/n², at which β
-forgets over about n bars, and `qa = δ_α·Ve` with δ_α = 0, as an α that moves eats the signal. Textbook values of Q and R (1e-4, 1e-3) give
-a z near 0 at all times.
+How fast the line may move is taken from the same window, never an absolute number: `qb = δ_β·Ve/var(x)` with δ_β = 1/m², at which β
+forgets over about m bars (`Model.forget_bars`, by default n), and `qa = δ_α·Ve` with δ_α = 0 by default, as an α that moves eats the
+signal. Textbook values of Q and R (1e-4, 1e-3) give a z near 0 at all times.
 
-α never forgets, and a bad print of x is taken for knowledge. So the filter starts anew from the last n bars every 8 windows, where
-`(index + crc32(pair)) % (8·n) == 0`, and after every gap; β and the spread may step there. A value depends on where the history began
-only until the first such bar, so on at most 9·n bars.
+α never forgets, and a bad print of x is taken for knowledge. So the filter starts anew from the last n bars every r windows
+(`Model.restart_windows`, by default 8), where `(index + crc32(pair)) % (r·n) == 0`, and after every gap; β and the spread may step there.
+A value depends on where the history began only until the first such bar, so the line on at most (r + 1)·n bars, and the innovations'
+figures on 2·n more.
 
     hedge_ratio, hedge_ratio_se   β after the bar, sqrt(p00)
     intercept        α - β·x0 after the bar
     r_squared        NaN: no window whose variance it could be a share of
     spread           y - α - β·u after the bar
     zscore           `zscore.in_sample_own_window`: deviations of the last w bars under the β after the bar
-    zscore_one_step  e / sqrt(S): what the filter did not know before the bar. Over time its deviation should be near 1; outside 0.8
-                     to 1.25 the noise is not what it was in the window that the filter started from, and z must not be believed
+    zscore_one_step  e / sqrt(S): what the filter did not know before the bar
+    innovation_sd    sqrt(mean of z²) of those one-step z, over the block of n bars before and the one that has begun, by absolute index;
+                     once there are n of them. Near 1 where the noise is what it was in the window that the filter started from; outside
+                     0.8 to 1.25 z must not be believed (`believable`)
+    innovation_autocorrelation   Σ z_t·z_{t-1} / Σ z_t² over the same bars: near 0 where the filter knows all there is to know
+    fit_age          NaN: it learns from every bar
 
-Warm-up n + 1 bars. A bar whose price is not a finite number tells the filter nothing: its β holds, its error grows, no spread. It waits
-for a window with noise to learn from: a flat leg or a perfect fit gives no start.
+Warm-up n + 1 bars, 2·n for the innovations' figures. A bar whose price is not a finite number tells the filter nothing: its β holds, its
+error grows, no spread. It waits for a window with noise to learn from: a flat leg or a perfect fit gives no start.
 """
 
 import math
@@ -39,27 +44,38 @@ from flows.domain.pair import Pair
 from flows.stats import moments, zscore
 from flows.stats.estimator import FIT_COLUMNS, Legs
 
-DELTA_ALPHA = 0.0
-WINDOWS_PER_LIFE = 8
 _PERFECT = 1e-12
 _NEVER = -(2**62)
-_FILTER = 10
-"""x0, β, α, p00, p11, p01, d, Ve, qa, qb; all NaN before the start."""
+_FILTER, _STATE = 10, 17
+"""x0, β, α, p00, p11, p01, d, Ve, qa, qb, all NaN before the start; then z of the bar before, and of the block before and the one that has
+begun: how many z, their squares, their products with the one before."""
+_BEFORE, _PREVIOUS, _CURRENT = 10, slice(11, 14), slice(14, 17)
+LEAST_SD, MOST_SD = 0.8, 1.25
+
+
+def believable(innovation_sd: float) -> bool:
+    """Whether the innovations are as large as the filter thinks; an unknown deviation is not."""
+    return LEAST_SD <= innovation_sd <= MOST_SD
 
 
 class Kalman:
-    """The method `kalman`; its state is the index of each pair's last bar and its filter's ten numbers."""
+    """The method `kalman`; its state is the index of each pair's last bar and its filter's numbers."""
 
     def __init__(self, model: Model, pairs: tuple[Pair, ...], state: tuple[I64, F64] | None = None) -> None:
         self._n, self._w = model.window, model.z_window
-        self._life = WINDOWS_PER_LIFE * model.window
+        self._life = model.restart_windows * model.window
+        self._delta_alpha, self._delta_beta = model.delta_alpha, 1.0 / (model.forget_bars or model.window) ** 2
         self._phase = np.array([zlib.crc32(str(pair).encode()) % self._life for pair in pairs], np.int64)
-        fresh: tuple[I64, F64] = np.full(len(pairs), _NEVER), np.full((len(pairs), _FILTER), np.nan)
+        fresh: tuple[I64, F64] = np.full(len(pairs), _NEVER), np.full((len(pairs), _STATE), np.nan)
         self._last, self._filter = state or fresh
 
     @property
     def warmup(self) -> int:
         return self._n + 1
+
+    @property
+    def memory(self) -> int:
+        return self._life + 3 * self._n
 
     def reach(self, next_index: I64) -> I64:
         return moments.reach(next_index, self._n)
@@ -76,10 +92,9 @@ class Kalman:
             own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
         out, noise = np.full((len(FIT_COLUMNS), len(index)), np.nan), np.empty(len(index))
         last, carried = self._last.copy(), self._filter.copy()
-        delta_beta = 1.0 / (self._n * self._n)
         _kalman(
-            index, x, y, window, rows.end - rows.first, self._phase, self._life, self._n, DELTA_ALPHA, delta_beta,
-            last, carried, out, noise,
+            index, x, y, window, rows.end - rows.first, self._phase, self._life, self._n, self._delta_alpha,
+            self._delta_beta, last, carried, out, noise,
         )  # fmt: skip
         out[5:8] = zscore.in_sample_own_window(x, y, out[0], out[4], noise, own, self._w)
         self._last, self._filter = last, carried
@@ -103,7 +118,7 @@ def _kalman(
     out: F64,
     noise: F64,
 ) -> None:
-    """Rows 0, 1, 2, 4 and 8 of `out`, and sqrt(Ve), for the next `counts[p]` rows of each pair. `last` and `filters` go on in place.
+    """Rows 0, 1, 2, 4, 8, 10 and 11 of `out`, and sqrt(Ve), for the next `counts[p]` rows of each pair; `last`, `filters` go on in place.
 
     The order of operations is part of the definition.
     """
@@ -112,13 +127,18 @@ def _kalman(
         carried = filters[p]
         for _ in range(counts[p]):
             if index[j] != last[p] + 1:
-                carried[:] = math.nan
+                carried[: _BEFORE + 1] = math.nan
+                carried[_BEFORE + 1 :] = 0.0
+            elif index[j] % n == 0:
+                carried[_PREVIOUS] = carried[_CURRENT]
+                carried[_CURRENT] = 0.0
             last[p] = index[j]
             known = abs(x[j]) < math.inf and abs(y[j]) < math.inf
             if not math.isnan(carried[0]):
                 out[8, j] = _step(x[j], y[j], known, carried)
+            _count(out[8, j], n, carried, out[10:12, j])
             if (index[j] + phase[p]) % life == 0:
-                carried[:] = math.nan
+                carried[:_FILTER] = math.nan
             if math.isnan(carried[0]):
                 _start(window[:, j], n, delta_alpha, delta_beta, carried)
             x0, beta, alpha, ve = carried[0], carried[1], carried[2], carried[7]
@@ -150,6 +170,23 @@ def _start(window: F64, n: int, delta_alpha: float, delta_beta: float, carried: 
     carried[7] = ve
     carried[8] = delta_alpha * ve
     carried[9] = delta_beta * (ve / (sxx / n))
+
+
+@njit(cache=True)
+def _count(z: float, n: int, carried: F64, out: F64) -> None:
+    """Take in an innovation, and say how large and how like the one before they are."""
+    before, carried[_BEFORE] = carried[_BEFORE], z
+    current = carried[_CURRENT]
+    if not math.isnan(z):
+        current[0] += 1.0
+        current[1] += z * z
+        if not math.isnan(before):
+            current[2] += z * before
+    previous = carried[_PREVIOUS]
+    count, squares = previous[0] + current[0], previous[1] + current[1]
+    if count >= n and squares > 0.0:
+        out[0] = math.sqrt(squares / count)
+        out[1] = (previous[2] + current[2]) / squares
 
 
 @njit(cache=True)

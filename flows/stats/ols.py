@@ -2,11 +2,11 @@
 
     β = Sxy/Sxx   α = my - β·mx   R² = Sxy²/(Sxx·Syy)   RSS = (1 - R²)·Syy   SE(β) = sqrt(RSS/(Sxx·(n-2)))   spread = y - α - β·x
 
-Residuals of prices are autocorrelated, so the standard error is too small. OLS is not symmetric: 1/β(y|x) is not β(x|y).
+Residuals of prices are autocorrelated, so the standard error is too small. `hedge_ratio_se_hac` allows for it (`hac`), on a cadence:
+it is that of the fit `fit_age` bars ago, and may come that many bars after the warm-up. OLS is not symmetric: 1/β(y|x) is not β(x|y).
 """
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -14,47 +14,41 @@ from numba import njit
 from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
-from flows.stats import moments, zscore
-from flows.stats.estimator import FIT_COLUMNS, Legs
+from flows.stats.estimator import FIT_AGE, SE_HAC, Legs
+from flows.stats.fits import Fits, LastFits
+from flows.stats.hac import hac_errors
+from flows.stats.rolling_line import RollingLine
 
 _PERFECT = 1e-12
 
 
-class Ols:
-    """The method `ols`: a pure function of the window, so nothing is carried from bar to bar."""
+class Ols(RollingLine):
+    """The method `ols`; what it carries is the last robust error."""
 
-    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: Any = None) -> None:
-        self._n, self._w = model.window, model.z_window
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], state: LastFits | None = None) -> None:
+        super().__init__(model, pairs)
+        self._errors = Fits(model, pairs, 1, state)
 
     @property
-    def warmup(self) -> int:
-        return self._n + 1  # the one-step z-score tests a bar against the fit of a full window before it
+    def memory(self) -> int:
+        return self._errors.warmup
 
     def reach(self, next_index: I64) -> I64:
-        return moments.reach(next_index, self._n)
+        return np.minimum(super().reach(next_index), next_index - self.memory + 1)
 
-    def state(self) -> None:
-        return None
+    def state(self) -> LastFits:
+        return self._errors.last
 
     def estimate(self, legs: Legs) -> F64:
-        # One bar of history gets a fit too: the one-step z-score of the first new bar needs it.
-        rows, keep = legs.rows.led(legs.index)
-        x, y = legs.x[rows.at], legs.y[rows.at]
-        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, rows)
-        out = np.empty((len(FIT_COLUMNS), len(rows)))
-        residual_std = np.empty(len(rows))
-        self._fit(x, y, window, out, residual_std)
-        beta, spread = out[0], out[4]
-        if self._w == self._n:
-            out[5:8] = zscore.in_sample(spread, residual_std)
-        else:
-            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
-            out[5:8] = zscore.in_sample_own_window(x, y, beta, spread, residual_std, own, self._w)
-        out[8] = zscore.one_step(rows.run, x, y, beta, residual_std, window)
-        return out[:, keep]
+        out = super().estimate(legs)
+        errors, age = self._errors.held(legs, legs.rows, self._robust)
+        out[SE_HAC], out[FIT_AGE] = errors[0], age
+        return out
+
+    def _robust(self, x: F64, y: F64, ends: I64, out: F64) -> None:
+        hac_errors(x, y, ends, self._n, out[0])
 
     def _fit(self, x: F64, y: F64, window: F64, out: F64, residual_std: F64) -> None:
-        """The line of every row: all that tells other lines through the means of the same windows from this one."""
         _ols(x, y, window, self._n, out, residual_std)
 
 

@@ -8,8 +8,8 @@ that an earlier bar of its window lacks trades is in that bar's row. No pair's n
 >>> import numpy as np
 >>> bars = PairBars(
 ...     (Pair("ETHUSDT", "BTCUSDT"),), np.zeros(5, np.int32), Interval.S1, np.arange(5) * 1_000_000,
-...     np.array([10.0, 11, 13, 12, 14]), np.array([5.0, 6, 6, 7, 8]), *(np.zeros(5, np.int64),) * 4, np.ones(5, bool),
-...     np.zeros(5, np.int8)
+...     *(np.array([10.0, 11, 13, 12, 14]), np.array([5.0, 6, 6, 7, 8])) * 2, *(np.zeros(5, np.int64),) * 4,
+...     np.ones(5, bool), np.zeros(5, np.int8)
 ... )
 >>> stats = statistics_of(bars, Model("tiny", price="raw", window=4, z_window=4, correlation_window=3), stale_after_ms=1_000)
 >>> stats.hedge_ratio.round(3), stats.warmup_left
@@ -25,11 +25,14 @@ from flows.domain.frames import F64, I8, I64, PairBars, PairStats, concatenated
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
+from flows.domain.scale import UNKNOWN
 from flows.stats import correlation
-from flows.stats.estimator import FIT_COLUMNS, Estimator, Legs
-from flows.stats.history import LOG_X, LOG_Y, History, HistoryState, X, Y
+from flows.stats.estimator import FIT_AGE, FIT_COLUMNS, Estimator, Legs
+from flows.stats.history import LEGS, History, HistoryState
 from flows.stats.methods import estimator
 from flows.stats.rows import Rows
+
+_HEDGE_RATIO, _SPREAD = FIT_COLUMNS.index("hedge_ratio"), FIT_COLUMNS.index("spread")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,8 @@ class PairStatistics:
         state: PairState | None = None,
     ) -> None:
         self._pairs, self._interval, self._models, self._stale_after_ms = pairs, interval, models, stale_after_ms
-        self._history = History(len(pairs), state.history if state else None)
+        self._sources = sorted({model.source for model in models})
+        self._history = History(len(pairs), len(self._sources), state.history if state else None)
         carried = state.carried if state else {}
         self._estimators = [estimator(model, pairs, carried.get(model.name)) for model in models]
 
@@ -109,21 +113,25 @@ class PairStatistics:
             row = int(wrong[0])
             times = f"{index[row] * self._interval.us} follows {before[row] * self._interval.us}"
             raise ValueError(f"{self._of(bars, row)} {self._interval}: open times must increase, {times}")
-        return self._history.written(bars.pair, index, bars.y_close, bars.x_close)
+        prices = [getattr(bars, f"{leg}_{source}") for source in self._sources for leg in "yx"]
+        return self._history.written(bars.pair, index, np.stack(prices))
 
     def _compute(self, bars: PairBars, rows: Rows, estimators: list[Estimator]) -> list[PairStats]:
-        index, prices = self._history.index, self._history.prices
+        index = self._history.index
         stale = stale_legs(bars, self._stale_after_ms)
-        correlations: dict[int, F64] = {}
+        correlations: dict[tuple[int, int], F64] = {}
         stats = []
         for model, method in zip(self._models, estimators, strict=True):
-            c = model.correlation_window
-            if c not in correlations:
-                correlations[c] = correlation.return_correlation(index, prices[LOG_X], prices[LOG_Y], c, rows)
-            y, x = (LOG_Y, LOG_X) if model.price == "log" else (Y, X)
-            fit = method.estimate(Legs(index, prices[y], prices[x], rows))
+            c, y = model.correlation_window, LEGS * self._sources.index(model.source)
+            logs = self._history.logs
+            if (c, y) not in correlations:
+                correlations[c, y] = correlation.return_correlation(index, logs[y + 1], logs[y], c, rows)
+            prices = logs if model.price == "log" else self._history.prices
+            fit = method.estimate(Legs(index, prices[y], prices[y + 1], rows))
+            notional = _gross_notional(model, fit, prices[y : y + LEGS, rows.at])
             left = np.maximum(max(method.warmup, correlation.warmup(c)) - rows.run, 0)
-            stats.append(_frame(bars, model, fit, correlations[c], np.minimum(rows.run, model.window), left, stale))
+            n = np.minimum(rows.run, model.window)
+            stats.append(_frame(bars, model, fit, notional, correlations[c, y], n, left, stale))
         return stats
 
 
@@ -154,15 +162,26 @@ def warm_up(models: tuple[Model, ...]) -> None:
     none, two = np.zeros(2, np.int64), np.array([1.0, 2.0])
     times = np.arange(2, dtype=np.int64) * Interval.S1.us
     bars = PairBars(
-        (Pair("Y", "X"),), np.zeros(2, np.int32), Interval.S1, times, two, two, none, none, none, none,
+        (Pair("Y", "X"),), np.zeros(2, np.int32), Interval.S1, times, two, two, two, two, none, none, none, none,
         np.ones(2, np.bool_), np.zeros(2, np.int8),
     )  # fmt: skip
     PairStatistics(bars.pairs, bars.interval, models, 0).update(bars)
 
 
-def _frame(bars: PairBars, model: Model, fit: F64, corr: F64, n: I64, warmup_left: I64, stale: I8) -> PairStats:
+def _gross_notional(model: Model, fit: F64, prices: F64) -> F64:
+    """Of a position of one y and `hedge_ratio` x, in the unit of the spread: of logs, each leg's notional is its share of y's."""
+    size = np.abs(fit[_HEDGE_RATIO])
+    return 1.0 + size if model.price == "log" else prices[0] + size * prices[1]  # type: ignore[no-any-return]
+
+
+def _frame(
+    bars: PairBars, model: Model, fit: F64, notional: F64, corr: F64, n: I64, warmup_left: I64, stale: I8
+) -> PairStats:
     if stale.any():
         fit, corr = np.where(stale, np.nan, fit), np.where(stale, np.nan, corr)
+    columns: dict[str, Any] = dict(zip(FIT_COLUMNS, fit, strict=True))
+    age = fit[FIT_AGE]
+    columns["fit_age"] = np.where(np.isnan(age), UNKNOWN, np.nan_to_num(age)).astype(np.int64)
     return PairStats(
         pairs=bars.pairs,
         pair=bars.pair,
@@ -179,5 +198,6 @@ def _frame(bars: PairBars, model: Model, fit: F64, corr: F64, n: I64, warmup_lef
         stale=stale,
         complete=bars.complete,
         gap=bars.gap,
-        **dict(zip(FIT_COLUMNS, fit, strict=True)),
+        spread_bp=1e4 * fit[_SPREAD] / notional,
+        **columns,
     )

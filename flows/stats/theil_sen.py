@@ -23,7 +23,8 @@ from numba import njit
 from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
-from flows.stats.cadence import LastFits, LineOnCadence
+from flows.stats.cadence import LineOnCadence
+from flows.stats.fits import LastFits
 
 LARGEST_WINDOW = 3_600
 _NORMAL_MEDIAN = 0.6744897501960817

@@ -23,13 +23,13 @@ import math
 from numba import njit
 
 from flows.domain.frames import F64
-from flows.stats.ols import Ols
+from flows.stats.rolling_line import RollingLine
 
 _PERFECT = 1e-12
 
 
-class Tls(Ols):
-    """The method `tls`: windows, warm-up and z-scores are those of OLS, the line is another."""
+class Tls(RollingLine):
+    """The method `tls`."""
 
     def _fit(self, x: F64, y: F64, window: F64, out: F64, residual_std: F64) -> None:
         _tls(x, y, window, self._n, out, residual_std)

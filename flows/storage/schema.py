@@ -77,6 +77,7 @@ BAR_COLUMNS = (
 PAIR_STATS_COLUMNS = (
     ("open_time", _T), ("pair", _S), ("model", _S), ("hedge_ratio", _D), ("hedge_ratio_se", _D), ("intercept", _D),
     ("r_squared", _D), ("spread", _D), ("spread_mean", _D), ("spread_std", _D), ("zscore", _D), ("zscore_one_step", _D),
+    ("hedge_ratio_se_hac", _D), ("innovation_sd", _D), ("innovation_autocorrelation", _D), ("fit_age", _L), ("spread_bp", _D),
     ("correlation", _D), ("n", _L), ("warmup_left", _L), ("y_age_ms", _L), ("x_age_ms", _L), ("y_trade_count", _L),
     ("x_trade_count", _L), ("stale", _S), ("complete", _B), ("gap", _S),
 )  # fmt: skip

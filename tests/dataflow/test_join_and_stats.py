@@ -109,7 +109,7 @@ def test_rows_are_those_of_the_plain_function() -> None:
     x = x.take(np.isin(x.open_time, y.open_time))
     age = np.full(len(y), 1_000)
     joined = PairBars(
-        PAIRS[1:], np.zeros(len(y), np.int32), Interval.S1, y.open_time, to_float(y.close, 1), to_float(x.close, 1), age, age,
+        PAIRS[1:], np.zeros(len(y), np.int32), Interval.S1, y.open_time, *(to_float(y.close, 1), to_float(x.close, 1)) * 2, age, age,
         y.trade_count, x.trade_count, y.complete, np.zeros(len(y), np.int8),
     )  # fmt: skip
     digest = hashlib.sha256(row_hashes(table_rows(statistics_of(joined, MODELS[1], 10_000))).tobytes()).hexdigest()

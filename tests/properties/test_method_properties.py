@@ -13,9 +13,9 @@ from pair_series import PAIR, assert_same_bits, pair_bars
 from flows.domain.frames import PairBars, PairStats, concatenated
 from flows.domain.interval import Interval
 from flows.domain.model import Model
-from flows.stats.kalman import WINDOWS_PER_LIFE
-from flows.stats.methods import METHODS
+from flows.stats.methods import METHODS, estimator
 from flows.stats.pair_stats import PairState, PairStatistics, statistics_of
+from flows.stats.rows import one_stretch
 
 LIMIT_MS = 10_000
 
@@ -80,17 +80,12 @@ def test_what_follows_changes_no_row(method: str, bars: PairBars, model: Model, 
 @given(some_bars(), some_model(), st.integers(0, 60))
 @settings(max_examples=40, deadline=None)
 def test_where_the_stream_began_is_forgotten(method: str, bars: PairBars, model: Model, dropped: int) -> None:
-    """By the end of the warm-up; a filter at its first restart, which comes within its life."""
+    """As soon as there are as many bars as the method remembers."""
     model, dropped = replace(model, method=method), min(dropped, len(bars))
     later = statistics_of(bars.take(slice(dropped, None)), model, LIMIT_MS)
-    warm = later.warmup_left == 0
-    if method == "kalman":
-        index = later.open_time // later.interval.us
-        run = np.arange(len(index)) - np.maximum.accumulate(
-            np.where(np.diff(index, prepend=index[:1] - 2) != 1, np.arange(len(index)), 0)
-        )
-        warm &= run >= (WINDOWS_PER_LIFE + 1) * model.window
-    rows = np.flatnonzero(warm)
+    run = one_stretch(later.open_time // later.interval.us).run
+    memory = max(estimator(model, (PAIR,)).memory, model.correlation_window + 1)
+    rows = np.flatnonzero(run >= memory)
     assert_same_bits(later.take(rows), statistics_of(bars, model, LIMIT_MS).take(slice(dropped, None)).take(rows))
 
 
@@ -113,6 +108,10 @@ def test_powers_of_two_scale_through(method: str, bars: PairBars, model: Model, 
         ("spread_std", by_y),
         ("zscore", 0),
         ("zscore_one_step", 0),
+        ("hedge_ratio_se_hac", by_y - by_x),
+        ("innovation_sd", 0),
+        ("innovation_autocorrelation", 0),
+        ("spread_bp", 0),
     ):
         assert np.array_equal(getattr(one, name) * 2.0**power, getattr(other, name), equal_nan=True), name
 
@@ -124,7 +123,13 @@ def test_nothing_is_infinite_or_negative_that_cannot_be(method: str, bars: PairB
     stats = statistics_of(bars, replace(model, method=method), LIMIT_MS)
     for name in ("hedge_ratio", "intercept", "spread", "spread_mean", "zscore", "zscore_one_step"):
         assert not np.isinf(getattr(stats, name)).any(), name
-    for name, high in (("hedge_ratio_se", np.inf), ("spread_std", np.inf), ("r_squared", 1)):
+    for name, high in (
+        ("hedge_ratio_se", np.inf),
+        ("hedge_ratio_se_hac", np.inf),
+        ("spread_std", np.inf),
+        ("innovation_sd", np.inf),
+        ("r_squared", 1),
+    ):
         values = getattr(stats, name)
         known = values[~np.isnan(values)]
         assert np.all((known >= 0) & (known <= high)), name

@@ -63,7 +63,7 @@ def test_a_catalogue_names_models_with_their_windows() -> None:
         "replay",
         (Pair("A", "B"),),
         (Interval.S1, Interval.M5),
-        (Model("ols", "ols", "raw", 60, 60, 30),),
+        (Model("ols", "ols", "raw", window=60, z_window=60, correlation_window=30),),
     )
     assert found.model("ols").window == 60
 

@@ -13,8 +13,9 @@ from flows.domain.frames import F64, I64
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
-from flows.stats import cadence, huber, kalman, theil_sen, tls
-from flows.stats.cadence import LineOnCadence, bars_between_fits
+from flows.stats import fits as schedule
+from flows.stats import huber, kalman, theil_sen, tls
+from flows.stats.cadence import LineOnCadence
 from flows.stats.estimator import FIT_COLUMNS, Legs
 from flows.stats.huber import Huber
 from flows.stats.pair_stats import PairState, PairStatistics, statistics_of, warm_up
@@ -51,7 +52,7 @@ def _model(n: int, w: int | None = None, method: str = "huber") -> Model:
 
 def test_a_line_is_made_at_the_bars_that_the_index_and_the_pair_decide_and_holds_until_the_next() -> None:
     n, every = 40, 8
-    assert bars_between_fits(n) == every
+    assert _model(n).bars_between_fits == every
     index, y, x = _series()
     estimator = _Endpoints(_model(n), (PAIR,))
     out = estimator.estimate(Legs(index, y, x, one_stretch(index)))
@@ -110,7 +111,7 @@ def test_warming_up_leaves_one_signature_of_every_kernel() -> None:
     models = tuple(_model(20, w, method) for w in (20, 10) for method in ("tls", "huber", "theil_sen", "kalman"))
     models = tuple(replace(model, name=f"{model.method}{model.z_window}") for model in models)
     warm_up(models)
-    kernels = (tls._tls, huber._huber, theil_sen._theil_sen, kalman._kalman, cadence._schedule)
+    kernels = (tls._tls, huber._huber, theil_sen._theil_sen, kalman._kalman, schedule._schedule)
     y, x = hard_closes(200)
     statistics = PairStatistics((PAIR,), Interval.S1, models, 10_000)
     for start in range(0, 200, 40):
@@ -153,7 +154,7 @@ def test_pairs_do_not_all_fit_at_the_same_bar() -> None:
         estimator = _Endpoints(_model(n), (Pair(f"COIN{number}USDT", "BTCUSDT"),))
         estimator.estimate(Legs(index, y, x, one_stretch(index)))
         fits[estimator.made] += 1
-    assert fits.sum() >= 100 * (bars - n) // bars_between_fits(n)
+    assert fits.sum() >= 100 * (bars - n) // _model(n).bars_between_fits
     assert fits.max() <= 8  # of 100 in one bar, 1.7 on average
 
 
@@ -164,7 +165,7 @@ def test_the_warm_up_is_long_enough_wherever_a_run_begins() -> None:
     for begin in range(20):
         index, y, x = _series()
         out = _Endpoints(model, (PAIR,)).estimate(Legs(index + begin, y, x, one_stretch(index + begin)))
-        known = np.isfinite(np.delete(out, FIT_COLUMNS.index("r_squared"), axis=0)).all(axis=0)
+        known = np.isfinite(np.delete(out[:9], FIT_COLUMNS.index("r_squared"), axis=0)).all(axis=0)
         warmup = _Endpoints(model, (PAIR,)).warmup
         assert known[warmup - 1 :].all()
         late.add(int(np.argmax(known)) + 1)
@@ -178,7 +179,7 @@ def test_a_price_that_is_no_number_costs_the_windows_that_hold_it() -> None:
     x[200] = np.nan
     stats = statistics_of(pair_bars(y, x), _model(n), 10_000)
     clean = statistics_of(pair_bars(y, np.nan_to_num(x, nan=x[199])), _model(n), 10_000)
-    every = bars_between_fits(n)
+    every = _model(n).bars_between_fits
     lost = np.isnan(stats.hedge_ratio[n + every :])
     assert n - every < lost.sum() <= n + every
     known = ~np.isnan(stats.zscore)
@@ -192,8 +193,8 @@ def test_one_step_uses_the_scale_of_the_line_that_held_before(shared_data: Path)
     y, x = (logs(closes[:600]) for closes in recorded_closes(shared_data))
     index = np.arange(FIRST_INDEX, FIRST_INDEX + 600)
     out = Huber(_model(n), (PAIR,)).estimate(Legs(index, y, x, one_stretch(index)))
-    due = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % bars_between_fits(n) == 0)
-    for row in range(n + bars_between_fits(n), 600):
+    due = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % _model(n).bars_between_fits == 0)
+    for row in range(n + _model(n).bars_between_fits, 600):
         end = int(due[due < row][-1])
         window = slice(end - n + 1, end + 1)
         residuals = y[window] - out[2, end] - out[0, end] * x[window]

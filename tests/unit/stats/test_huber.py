@@ -9,7 +9,6 @@ from pair_series import PAIR, hard_closes, logs, pair_bars, planted, recorded_cl
 
 from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
-from flows.stats.cadence import bars_between_fits
 from flows.stats.pair_stats import statistics_of
 
 Long = np.longdouble
@@ -23,7 +22,7 @@ def _huber(y: np.ndarray, x: np.ndarray, n: int, price: PriceForm = "log", metho
 def _due(stats: PairStats, n: int) -> np.ndarray:
     """Rows of full windows at which a fit is due."""
     index = stats.open_time // stats.interval.us
-    rows = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % bars_between_fits(n) == 0)
+    rows = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % Model("m", window=n).bars_between_fits == 0)
     return rows[rows >= n - 1]
 
 
@@ -77,7 +76,7 @@ def test_every_fit_of_real_bars(shared_data: Path, n: int, rows: int) -> None:
     y, x = (closes[:rows] for closes in recorded_closes(shared_data))
     stats = _huber(y, x, n)
     due = _due(stats, n)
-    assert len(due) - (rows - n) // bars_between_fits(n) in (0, 1)
+    assert len(due) - (rows - n) // Model("m", window=n).bars_between_fits in (0, 1)
     assert _check(stats, logs(y), logs(x), n, 5 if n > 100 else 40) == len(due)
 
 
@@ -119,7 +118,7 @@ def test_the_error_is_as_large_as_the_estimates_scatter() -> None:
     x = 1_000 + rng.normal(0, 1, rows)
     y = 1.7 * x + rng.standard_t(3, rows)
     stats = _huber(y, x, n, "raw")
-    due = _due(stats, n)[:: n // bars_between_fits(n)]
+    due = _due(stats, n)[:: n // Model("m", window=n).bars_between_fits]
     beta, se = stats.hedge_ratio[due], stats.hedge_ratio_se[due]
     assert len(due) > 990
     assert np.std(beta) == pytest.approx(np.mean(se), rel=0.07)

@@ -1,6 +1,8 @@
 """Kalman's filter against the textbook matrices in sixty digits, and what it is worth against a planted mispricing."""
 
+import math
 import zlib
+from dataclasses import replace
 from decimal import Decimal, localcontext
 from pathlib import Path
 
@@ -10,13 +12,13 @@ from pair_series import PAIR, assert_same_bits, hard_closes, logs, pair_bars, pl
 
 from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
-from flows.stats import kalman
 from flows.stats.estimator import Legs
-from flows.stats.kalman import WINDOWS_PER_LIFE, Kalman
+from flows.stats.kalman import Kalman, believable
 from flows.stats.pair_stats import statistics_of
 from flows.stats.rows import one_stretch
 
 FIRST_INDEX = 1_700_000_123
+RESTART_WINDOWS = Model("default").restart_windows
 FIELDS = ("hedge_ratio", "hedge_ratio_se", "intercept", "spread", "zscore_one_step")
 
 
@@ -28,9 +30,9 @@ def _kalman(y: np.ndarray, x: np.ndarray, n: int, price: PriceForm = "log", meth
     return statistics_of(pair_bars(y, x), _model(n, price, method=method), stale_after_ms=10_000)
 
 
-def _restarts(rows: int, n: int) -> np.ndarray:
+def _restarts(rows: int, n: int, life: int | None = None) -> np.ndarray:
     """Rows at which the filter starts anew."""
-    life = WINDOWS_PER_LIFE * n
+    life = life or RESTART_WINDOWS * n
     due = np.flatnonzero((np.arange(FIRST_INDEX, FIRST_INDEX + rows) + zlib.crc32(str(PAIR).encode())) % life == 0)
     return due[due >= n]
 
@@ -66,12 +68,12 @@ class _Textbook:
         return [float(value) for value in (beta, self.p[0][0].sqrt(), level, y - level - beta * x)]
 
 
-def _by_textbook(y: np.ndarray, x: np.ndarray, n: int) -> dict[str, np.ndarray]:
+def _by_textbook(y: np.ndarray, x: np.ndarray, n: int, life: int | None = None) -> dict[str, np.ndarray]:
     with localcontext() as context:
         context.prec = 60
         dx, dy = [Decimal(v) for v in x.tolist()], [Decimal(v) for v in y.tolist()]
         out = np.full((len(FIELDS), len(x)), np.nan)
-        starts, textbook = {n - 1, *_restarts(len(x), n).tolist()}, None
+        starts, textbook = {n - 1, *_restarts(len(x), n, life).tolist()}, None
         for i in range(n - 1, len(x)):
             if textbook:
                 out[4, i] = float(textbook.step(dx[i], dy[i]))
@@ -82,8 +84,8 @@ def _by_textbook(y: np.ndarray, x: np.ndarray, n: int) -> dict[str, np.ndarray]:
     return dict(zip(FIELDS, out, strict=True))
 
 
-def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int) -> None:
-    wanted = _by_textbook(y, x, n)
+def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int, life: int | None = None) -> None:
+    wanted = _by_textbook(y, x, n, life)
     se = wanted["hedge_ratio_se"]
     limits = {
         "hedge_ratio": 1e-9 * se,
@@ -101,7 +103,7 @@ def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int) -> None:
 @pytest.mark.parametrize(("n", "rows"), [(20, 1_000), (300, 6_000), (3_600, 5_000)])
 def test_every_bar_of_real_closes(shared_data: Path, n: int, rows: int) -> None:
     y, x = (closes[:rows] for closes in recorded_closes(shared_data))
-    assert len(_restarts(rows, n)) >= (rows - n) // (WINDOWS_PER_LIFE * n)
+    assert len(_restarts(rows, n)) >= (rows - n) // (RESTART_WINDOWS * n)
     _check(_kalman(y, x, n), logs(y), logs(x), n)
 
 
@@ -114,11 +116,76 @@ def test_raw_prices_and_a_jump_and_a_bad_print() -> None:
     _check(_kalman(y, x, 60, "raw"), y, x, 60)
 
 
-def test_the_check_notices_an_intercept_that_moves(shared_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_check_notices_an_intercept_that_moves(shared_data: Path) -> None:
     y, x = (closes[:1_000] for closes in recorded_closes(shared_data))
-    monkeypatch.setattr(kalman, "DELTA_ALPHA", 1e-9)
+    moving = statistics_of(pair_bars(y, x), replace(_model(60), delta_alpha=1e-9), 10_000)
     with pytest.raises(AssertionError):
-        _check(_kalman(y, x, 60), logs(y), logs(x), 60)
+        _check(moving, logs(y), logs(x), 60)
+
+
+def test_how_fast_it_forgets_and_its_life_are_settings(shared_data: Path) -> None:
+    y, x = (closes[:2_000] for closes in recorded_closes(shared_data))
+    usual, n = _model(60), 60
+    same = statistics_of(pair_bars(y, x), replace(usual, forget_bars=60), 10_000)
+    assert_same_bits(same, statistics_of(pair_bars(y, x), usual, 10_000))
+    # twice the windows between restarts: the same as before until the first restart that no longer happens, and not after it
+    longer = statistics_of(pair_bars(y, x), replace(usual, restart_windows=16), 10_000)
+    _check(longer, logs(y), logs(x), n, life=16 * n)
+    with pytest.raises(AssertionError):
+        _check(longer, logs(y), logs(x), n)
+    slow = statistics_of(pair_bars(y, x), replace(usual, forget_bars=6_000), 10_000)
+    steps = np.abs(np.diff(same.hedge_ratio)), np.abs(np.diff(slow.hedge_ratio))
+    assert np.nanmedian(steps[1]) < np.nanmedian(steps[0])
+
+
+def _innovations(z: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Their size and likeness over the block before and the one begun, bar by bar."""
+    size, likeness = np.full((2, len(z)), np.nan)
+    before = np.append(np.nan, z[:-1])
+    for i in range(len(z)):
+        block = (FIRST_INDEX + i) // n
+        begin = max((block - 1) * n - FIRST_INDEX, 0)
+        seen, products = z[begin : i + 1], (z * before)[begin : i + 1]
+        if np.isfinite(seen).sum() >= n:
+            size[i] = math.sqrt(np.nanmean(seen**2))
+            likeness[i] = np.nansum(products) / np.nansum(seen**2)
+    return size, likeness
+
+
+def test_innovations_are_counted_over_two_blocks(shared_data: Path) -> None:
+    y, x = (closes[:3_000] for closes in recorded_closes(shared_data))
+    x[1_500] = np.nan
+    for n in (20, 300):
+        stats = _kalman(y, x, n)
+        size, likeness = _innovations(stats.zscore_one_step, n)
+        np.testing.assert_allclose(stats.innovation_sd, size, rtol=1e-12)
+        np.testing.assert_allclose(stats.innovation_autocorrelation, likeness, rtol=1e-9, atol=1e-12)
+        assert np.isfinite(size).sum() > 2_000
+        with pytest.raises(AssertionError):  # the oracle tells blocks of another length
+            np.testing.assert_allclose(stats.innovation_sd, _innovations(stats.zscore_one_step, n + 1)[0], rtol=1e-12)
+
+
+def test_white_noise_about_a_line_is_believable_and_noise_that_grew_is_not() -> None:
+    rng = np.random.default_rng(5)
+    x = 11 + np.cumsum(rng.normal(0, 1e-3, 6_000))
+    noise = rng.normal(0, 1e-4, 6_000)
+    noise[5_000:] *= 3
+    stats = _kalman(np.exp(0.8 * x + noise), np.exp(x), 300)
+    assert 0.9 < np.nanmean(stats.innovation_sd[:5_000]) < 1.1
+    assert abs(np.nanmean(stats.innovation_autocorrelation[:5_000])) < 0.1
+    assert believable(stats.innovation_sd[4_999])
+    assert not believable(np.nanmax(stats.innovation_sd[5_000:]))
+    assert not believable(math.nan)
+
+
+def test_a_gap_forgets_the_innovations() -> None:
+    y, x = hard_closes(400)
+    index = np.arange(FIRST_INDEX, FIRST_INDEX + 400)
+    index[200:] += 1
+    stats = statistics_of(pair_bars(y, x, index), _model(30), 10_000)
+    assert np.isfinite(stats.innovation_sd[199])
+    assert np.isnan(stats.innovation_sd[200:259]).all()  # the first full window, and as many innovations
+    assert np.isfinite(stats.innovation_sd[259:]).all()
 
 
 def test_the_covariance_stays_one_through_everything_that_hurts() -> None:
@@ -162,10 +229,15 @@ def test_the_beginning_of_history_is_forgotten_at_the_first_restart(shared_data:
     one = statistics_of(whole, _model(n), 10_000)
     other = statistics_of(whole.take(slice(dropped, None)), _model(n), 10_000)
     restart = int(_restarts(rows, n)[_restarts(rows, n) >= dropped + n][0])
-    assert restart <= dropped + (WINDOWS_PER_LIFE + 1) * n
+    assert restart <= dropped + (RESTART_WINDOWS + 1) * n
     before, after = slice(dropped + n, restart), slice(restart + 1, None)
     assert (one.hedge_ratio[before] != other.hedge_ratio[: restart - dropped][n:]).all()
-    assert_same_bits(one.take(after), other.take(slice(restart + 1 - dropped, None)))
+    later = other.take(slice(restart + 1 - dropped, None))
+    for name in ("hedge_ratio", "hedge_ratio_se", "intercept", "spread", "zscore", "zscore_one_step"):
+        assert np.array_equal(getattr(one.take(after), name), getattr(later, name), equal_nan=True), name
+    memory = Kalman(_model(n), (PAIR,)).memory
+    assert_same_bits(one.take(slice(dropped + memory - 1, None)), other.take(slice(memory - 1, None)))
+    assert rows > dropped + memory + 500
 
 
 def test_a_bar_without_a_price_teaches_nothing_and_costs_certainty() -> None:

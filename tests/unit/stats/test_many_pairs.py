@@ -113,7 +113,7 @@ def test_memory_follows_the_windows_after_a_large_piece() -> None:
     sizes = []
     for rows in (10_000, *[100] * 60):
         index = history.next_index[0] + np.arange(rows)
-        history.keep(history.written(np.zeros(rows, np.int32), index, price[:rows], price[:rows]))
+        history.keep(history.written(np.zeros(rows, np.int32), index, np.stack((price[:rows], price[:rows]))))
         history.forget(history.next_index - 50)
         sizes.append(len(history.index))
         assert history.state().count.tolist() == [50]

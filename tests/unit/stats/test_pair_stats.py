@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pair_series import FLOATS, PAIR, assert_same_bits, hard_closes, pair_bars
+from pair_series import CORE, FLOATS, PAIR, assert_same_bits, hard_closes, pair_bars
 
 from flows.domain.frames import PairBars
 from flows.domain.interval import Interval
@@ -36,7 +36,7 @@ def test_warmup_left_says_when_every_statistic_is_there() -> None:
         stats = statistics_of(bars, model, LIMIT_MS)
         assert stats.warmup_left.tolist() == [max(needed - 1 - i, 0) for i in range(100)]
         assert stats.n.tolist() == [min(i + 1, model.window) for i in range(100)]
-        there = ~np.isnan(np.stack([getattr(stats, name) for name in FLOATS])).any(axis=0)
+        there = ~np.isnan(np.stack([getattr(stats, name) for name in CORE])).any(axis=0)
         assert np.array_equal(there, stats.warmup_left == 0)
 
 
@@ -153,6 +153,7 @@ def test_every_method_keeps_the_estimator_contract(name: str) -> None:
     made = estimator(model, (Pair("Y", "X"),))
     assert made.warmup > 0
     assert (made.reach(np.array([10_000])) <= 10_000 - made.warmup + 1).all()
+    assert made.memory >= made.warmup
 
 
 def test_warming_up_leaves_nothing_to_compile_for_the_first_bar() -> None:

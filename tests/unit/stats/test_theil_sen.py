@@ -13,7 +13,6 @@ from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
 from flows.domain.pair import Pair
 from flows.stats import theil_sen
-from flows.stats.cadence import bars_between_fits
 from flows.stats.methods import estimator
 from flows.stats.pair_stats import statistics_of
 
@@ -28,7 +27,7 @@ def _theil_sen(y: np.ndarray, x: np.ndarray, n: int, price: PriceForm = "log", m
 def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int, step: int = 1) -> int:
     """Every `step`-th due fit; how many had a line."""
     index = stats.open_time // stats.interval.us
-    due = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % bars_between_fits(n) == 0)
+    due = np.flatnonzero((index + zlib.crc32(str(PAIR).encode())) % Model("m", window=n).bars_between_fits == 0)
     lines = 0
     for row in due[due >= n - 1][::step]:
         wx, wy = x[row + 1 - n : row + 1], y[row + 1 - n : row + 1]
@@ -50,7 +49,10 @@ def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int, step: int = 1
 @pytest.mark.parametrize(("n", "rows", "step"), [(20, 1_500, 1), (60, 3_000, 1), (300, 6_000, 1), (600, 3_000, 4)])
 def test_scipy_finds_the_same_line_at_every_fit_of_real_bars(shared_data: Path, n: int, rows: int, step: int) -> None:
     y, x = (closes[:rows] for closes in recorded_closes(shared_data))
-    assert _check(_theil_sen(y, x, n), logs(y), logs(x), n, step) >= (rows - n) // bars_between_fits(n) // step
+    assert (
+        _check(_theil_sen(y, x, n), logs(y), logs(x), n, step)
+        >= (rows - n) // Model("m", window=n).bars_between_fits // step
+    )
 
 
 def test_the_largest_window(shared_data: Path) -> None:

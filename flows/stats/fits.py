@@ -1,0 +1,113 @@
+"""What is too dear for every bar: computed from the n bars that end at bars which the absolute index decides, and held until the next.
+
+A fit is due at the bars where `(index + crc32(pair)) % every == 0`, so that pairs do not all fit in the same second; `every` is
+`Model.bars_between_fits`. It is a pure function of its window, and which fit holds is one of the index and the run: a value needs at most
+n + every bars before it and no history of fits. The last fit is carried only to save the time of repeating it.
+"""
+
+import zlib
+from collections.abc import Callable
+from typing import TypeAlias
+
+import numpy as np
+from numba import njit
+
+from flows.domain.frames import F64, I64
+from flows.domain.model import Model
+from flows.domain.pair import Pair
+from flows.stats.estimator import Legs
+from flows.stats.rows import Rows
+
+NO_FIT = -(2**62)
+LastFits: TypeAlias = tuple[I64, F64]
+
+
+class Fits:
+    """What is computed at the bars that the cadence decides, and holds until the next; it carries the last of each pair.
+
+    Args:
+        size: numbers in a fit.
+    """
+
+    def __init__(self, model: Model, pairs: tuple[Pair, ...], size: int, state: LastFits | None) -> None:
+        self._n, self._every = model.window, model.bars_between_fits
+        self._phase = np.array([zlib.crc32(str(pair).encode()) % self._every for pair in pairs], np.int64)
+        self._last = state or (np.full(len(pairs), NO_FIT), np.full((size, len(pairs)), np.nan))
+        self._compiled = False
+
+    @property
+    def warmup(self) -> int:
+        """Consecutive bars until there is one for certain, which is also what it depends on."""
+        return self._n + self._every
+
+    @property
+    def last(self) -> LastFits:
+        """Index, shape (pairs,), and numbers, shape (size, pairs), of the last fits."""
+        return self._last
+
+    def held(self, legs: Legs, rows: Rows, fit: Callable[[F64, F64, I64, F64], None]) -> tuple[F64, F64]:
+        """The fit that holds at each row, shape (size, rows), and how many bars ago it was made, shape (rows,); NaN where none does.
+
+        Args:
+            fit: called with x, y, the rows at which windows end, and the columns of numbers to fill, shape (size, ends).
+        """
+        held, ends, pair = np.empty((3, len(rows)), np.int64)
+        count = _schedule(
+            legs.index, rows.begin, rows.first, rows.end, self._n, self._every, self._phase, held, ends, pair
+        )
+        ends, pair = ends[:count], pair[:count]
+        fits = np.full((len(self._last[1]), count + 1), np.nan)
+        fits[:, 1:] = self._made(legs, ends, pair, fit)
+        made_at = np.append(NO_FIT, legs.index[ends])[held]
+        age = np.where(held > 0, legs.index[rows.at] - made_at, np.nan)
+        return np.take(fits, held, axis=1), age
+
+    def _made(self, legs: Legs, ends: I64, pair: I64, fit: Callable[[F64, F64, I64, F64], None]) -> F64:
+        """The fits of the windows that end at these rows, of which only the first of a pair can be known already; the last are kept."""
+        at, last = self._last
+        fits = last[:, pair]
+        new = at[pair] != legs.index[ends]
+        if (
+            new.any() or not self._compiled
+        ):  # without any too, so that the first fit that is due does not wait for its compiler
+            self._compiled = True
+            made = np.empty((len(fits), int(new.sum())))
+            fit(legs.x, legs.y, ends[new], made)
+            fits[:, new] = made
+            at, last = at.copy(), last.copy()
+            at[pair], last[:, pair] = legs.index[ends], fits  # of several of a pair the last one stays
+            self._last = at, last
+        return fits
+
+
+@njit(cache=True)
+def _schedule(
+    index: I64, begin: I64, first: I64, end: I64, n: int, every: int, phase: I64, held: I64, ends: I64, pair: I64
+) -> int:
+    """Which fit holds at each wanted row: into `held` its number from 1, 0 for none; into `ends` the row it is made at, into `pair` whose.
+
+    Returns:
+        how many fits that is.
+    """
+    count = row = 0
+    for p in range(len(begin)):
+        if end[p] == first[p]:
+            continue
+        run = due = 0
+        newest = -1
+        for j in range(begin[p], end[p]):
+            if j == begin[p] or index[j] != index[j - 1] + 1:
+                run, newest = j, -1
+                due = j + (every - (index[j] + phase[p]) % every) % every
+            if j == due:
+                due += every
+                if j - run + 1 >= n:
+                    newest = j
+            if j < first[p]:
+                continue
+            if newest >= 0 and (count == 0 or ends[count - 1] != newest):
+                ends[count], pair[count] = newest, p
+                count += 1
+            held[row] = count if newest >= 0 else 0
+            row += 1
+    return count
