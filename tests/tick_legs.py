@@ -1,21 +1,21 @@
 """Legs of ticks for tests: made ones, frames around them, and the Hayashi-Yoshida definition in its O(n·m) form as oracle."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
-from flows.asynchrony.frames import PairLeadLag, PairTickStats
 from flows.asynchrony.legs import NO_GAP, LegTicks
 from flows.domain.chunk import Chunk
-from flows.domain.frames import Ticks
+from flows.domain.frames import PairLeadLag, PairTickStats, Ticks, concatenated
 from flows.domain.instrument import Instrument
 from flows.domain.pair import Pair
 from flows.sources.files import PARTITION, FileSource
 
 PAIR = Pair("ETHUSDT", "BTCUSDT")
+PAIRS = (PAIR,)
 S = 1_000_000
 
 
@@ -32,6 +32,11 @@ def random_leg(rng: np.random.Generator, ticks: int, seconds: int, start_s: int 
     time = np.unique(rng.integers(0, seconds * S // grid_us, ticks)) * grid_us + start_s * S
     steps = rng.normal(0, 1e-4, len(time)) * (rng.random(len(time)) < 0.6)
     return leg(time.tolist(), np.round(3_000 * np.exp(np.cumsum(steps)), 2).tolist(), (start_s + seconds) * S)
+
+
+def both(y: LegTicks, x: LegTicks) -> dict[str, LegTicks]:
+    """The legs of the pair by symbol."""
+    return {PAIR.y: y, PAIR.x: x}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +100,19 @@ def recorded_chunks(path: Path, block_bytes: int = 1 << 22) -> Iterator[Chunk[Ti
         yield from (Chunk(chunk.watermark, chunk.rows) for _, chunk in batch if isinstance(chunk.rows, Ticks))
 
 
+def by_pair(frames: Iterable[object]) -> dict[tuple[str, str], PairTickStats | PairLeadLag]:
+    """Of each pair its rows of each interval, and its looks, in the order in which they came."""
+    found: dict[tuple[str, str], list[PairTickStats | PairLeadLag]] = {}
+    for frame in frames:
+        assert isinstance(frame, PairTickStats | PairLeadLag)
+        assert np.all(np.diff(frame.pair) >= 0)
+        name = str(frame.interval) if isinstance(frame, PairTickStats) else "looks"
+        for p in np.unique(frame.pair).tolist():
+            found.setdefault((str(frame.pairs[p]), name), []).append(frame.take(frame.pair == p))
+    return {key: concatenated(parts) for key, parts in found.items()}
+
+
 def bits(frame: PairTickStats | PairLeadLag) -> list[bytes]:
-    """Every column to the last bit."""
-    values = [getattr(frame, field.name) for field in fields(frame)]
+    """Every column but the pair's position to the last bit."""
+    values = [getattr(frame, field.name) for field in fields(frame) if field.name != "pair"]
     return [np.ascontiguousarray(value).tobytes() for value in values if isinstance(value, np.ndarray)]

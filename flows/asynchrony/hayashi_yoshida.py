@@ -21,12 +21,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from flows.asynchrony.legs import LegTicks
-from flows.domain.frames import F64, I8, I64, Bools
-
-SECOND = 1_000_000
-FORCED = -2
-"""As `gap_from`: ticks were dropped before this one, so the leg begins anew whatever the times say."""
+from flows.asynchrony.legs import SECOND
+from flows.domain.frames import F64, I8, I32, I64, Bools
 
 COVARIANCE, Y_VARIANCE, X_VARIANCE, Y_TICKS, X_TICKS = range(5)
 SUMS = 5
@@ -34,18 +30,37 @@ SUMS = 5
 
 _MOST_SECONDS = 4_096
 
-# Of the state's integers (microseconds; NONE where there is none).
-_NEXT, _Y_TIME, _X_TIME, _RUN, _SETTLED, _Y_BEGAN, _X_BEGAN = range(7)
-# Of the state's prices: the last log price of each leg, and what it was at the other leg's last tick.
-_Y, _X, _Y_AT_X, _X_AT_Y = range(4)
+# The columns of the state's integers, microseconds, -1 where there is none: the next second; the last tick of y and x; the second (not in
+# microseconds) that `Seconds.run` names; 1 if what comes next may be whole; where y and x began; 1 if ticks of y and x were dropped before
+# their next one. Of its prices: the last log price of y and x, that of y at the last tick of x, that of x at the last tick of y.
+_BEGINNING = (0, -1, -1, -1, 0, -1, -1, 0, 0)
+_NEXT, _DROPPED = 0, (7, 8)
+_FORCED = -2
+"""As `gap_from`: the leg begins anew whatever the times say."""
 _FAR = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class Seconds:
-    """The seconds that both legs have, in time order; not all of them are consecutive.
+class Flat:
+    """Ticks of several symbols end to end. Times are in order within a symbol.
 
     Attributes:
+        time, log_price, gap_from: as in `LegTicks`, shape (rows,).
+        bounds: where the ticks of each pair's y begin and end, and those of its x; some of them may have been used before. (pairs, 4).
+    """
+
+    time: I64
+    log_price: F64
+    gap_from: I64
+    bounds: I64
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """The seconds that both legs of pairs have, ordered by pair, then time; not all of them are consecutive.
+
+    Attributes:
+        pair: position in the group, shape (rows,).
         index: `time // 1 s`, shape (rows,).
         sums: columns as named above, shape (rows, 5).
         whole: it follows the second before, and is a function of ticks since the legs began.
@@ -53,6 +68,7 @@ class Seconds:
         run: index of the second that is not whole with which its run began.
     """
 
+    pair: I32
     index: I64
     sums: F64
     whole: Bools
@@ -62,53 +78,58 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True)
 class SumsState:
-    """What a restart needs: next second, last times and prices of both legs."""
+    """What a restart needs: next second, last times and prices of both legs of each pair, shapes (pairs, 9) and (pairs, 4)."""
 
     times: I64
     prices: F64
 
 
 class SecondSums:
-    """Adds up the ticks of two legs second by second; the same bits for any pieces.
+    """Adds up the ticks of the legs of pairs second by second; the same bits for any pieces.
 
     Args:
         fill_limit_us: a leg silent for longer has no seconds until it trades again.
         gap_limit_us: trades missing for longer than this let the leg begin anew.
     """
 
-    def __init__(self, fill_limit_us: int, gap_limit_us: int, state: SumsState | None = None) -> None:
+    def __init__(self, pairs: int, fill_limit_us: int, gap_limit_us: int, state: SumsState | None = None) -> None:
         self._fill_limit, self._gap_limit = fill_limit_us, gap_limit_us
-        self._times = np.array([0, -1, -1, -1, 0, -1, -1], np.int64) if state is None else state.times.copy()
-        self._prices = np.zeros(4) if state is None else state.prices.copy()
+        self._times = np.tile(np.array(_BEGINNING, np.int64), (pairs, 1)) if state is None else state.times.copy()
+        self._prices = np.zeros((pairs, 4)) if state is None else state.prices.copy()
 
     def state(self) -> SumsState:
         """A picklable snapshot."""
         return SumsState(self._times.copy(), self._prices.copy())
 
     @property
-    def done_until(self) -> int:
-        """Microseconds: the seconds before it are out."""
-        return int(self._times[_NEXT])
+    def done_until(self) -> I64:
+        """Microseconds: all ticks of a pair's legs before it are used, and its seconds before it are out. Shape (pairs,)."""
+        return self._times[:, _NEXT]
 
-    def advance(self, y: LegTicks, x: LegTicks, until: int) -> tuple[Seconds, int, int]:
-        """The next seconds that end at or before `until`, at most some thousand of them: call until `done_until` is there.
+    def drop(self, leg: int, pairs: Bools) -> None:
+        """Ticks before the next one of a leg (0 y, 1 x) have been dropped: it begins anew there."""
+        self._times[pairs, _DROPPED[leg]] = 1
 
-        Returns:
-            The seconds, and how many ticks of y and of x have been used up; the others belong to later seconds.
+    def advance(self, ticks: Flat, pairs: I64, until: I64) -> Seconds:
+        """The next seconds of some pairs that end at or before `until`, at most some thousand of each: call until `done_until` is there.
+
+        Args:
+            ticks: all from `done_until` to `until` and the one that follows. until: microseconds, whole seconds, shape as `pairs`.
         """
-        room = min(_MOST_SECONDS, (until - self.done_until) // SECOND)
-        index, run = np.empty(room, np.int64), np.empty(room, np.int64)
+        quota = np.minimum((until - self.done_until[pairs]) // SECOND, _MOST_SECONDS)
+        room = int(quota.sum())
+        pair, index, run = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.int64)
         sums, whole, gap = np.empty((room, SUMS)), np.empty(room, np.bool_), np.empty(room, np.int8)
-        rows, used_y, used_x = _advance(
-            y.time, y.log_price, y.gap_from, x.time, x.log_price, x.gap_from, until, self._fill_limit, self._gap_limit,
-            self._times, self._prices, index, sums, whole, gap, run,
+        rows = _advance_all(
+            pairs, quota, until, ticks.time, ticks.log_price, ticks.gap_from, ticks.bounds, self._fill_limit,
+            self._gap_limit, self._times, self._prices, pair, index, sums, whole, gap, run,
         )  # fmt: skip
-        return Seconds(index[:rows], sums[:rows], whole[:rows], gap[:rows], run[:rows]), used_y, used_x
+        return Seconds(pair[:rows], index[:rows], sums[:rows], whole[:rows], gap[:rows], run[:rows])
 
 
 @njit(cache=True)
 def _long_gap(time: int, gap_from: int, last: int, gap_limit: int) -> bool:
-    return bool(gap_from == FORCED or (gap_from >= 0 and time - max(last, gap_from) > gap_limit))
+    return bool(gap_from == _FORCED or (gap_from >= 0 and time - max(last, gap_from) > gap_limit))
 
 
 @njit(cache=True)
@@ -121,14 +142,14 @@ def _begins_anew(time: int, gap_from: int, last: int, fill_limit: int, gap_limit
 
 
 @njit(cache=True)
-def _has_second(second: int, last: int, time: I64, gap_from: I64, i: int, fill_limit: int, gap_limit: int) -> bool:
-    """Whether a leg whose next tick is `i` has this second."""
+def _has_second(second: int, last: int, time: I64, i: int, gap_from: int, fill_limit: int, gap_limit: int) -> bool:
+    """Whether a leg whose next tick is `i` has this second; `gap_from` is of that tick."""
     if i < len(time) and time[i] < second + SECOND:
         return True
     if last < 0 or second > last + fill_limit:
         return False
-    if i < len(time) and _long_gap(time[i], gap_from[i], last, gap_limit):
-        known_until = max(last - last % SECOND + SECOND, gap_from[i] - gap_from[i] % SECOND)
+    if i < len(time) and _long_gap(time[i], gap_from, last, gap_limit):
+        known_until = max(last - last % SECOND + SECOND, gap_from - gap_from % SECOND)
         return bool(second < known_until)
     return True
 
@@ -139,17 +160,45 @@ def _second_of(time: I64, i: int) -> int:
 
 
 @njit(cache=True)
+def _gap_before(gap_from: I64, i: int, dropped: int) -> int:
+    if dropped:
+        return _FORCED
+    return gap_from[i] if i < len(gap_from) else -1
+
+
+@njit(cache=True)
+def _advance_all(
+    pairs: I64, quota: I64, until: I64, time: I64, log: F64, gap_from: I64, bounds: I64, fill_limit: int, gap_limit: int,
+    times: I64, prices: F64, pair: I32, index: I64, sums: F64, whole: Bools, gap: I8, run: I64,
+) -> int:  # fmt: skip
+    rows = 0
+    for k in range(len(pairs)):
+        p = pairs[k]
+        a, b, c, d = bounds[k, 0], bounds[k, 1], bounds[k, 2], bounds[k, 3]
+        a += np.searchsorted(time[a:b], times[p, 0])
+        c += np.searchsorted(time[c:d], times[p, 0])
+        end = rows + quota[k]
+        made = _advance(
+            time[a:b], log[a:b], gap_from[a:b], time[c:d], log[c:d], gap_from[c:d], until[k], fill_limit, gap_limit,
+            times[p], prices[p], index[rows:end], sums[rows:end], whole[rows:end], gap[rows:end], run[rows:end],
+        )  # fmt: skip
+        pair[rows : rows + made] = p
+        rows += made
+    return rows
+
+
+@njit(cache=True)
 def _advance(
     y_time: I64, y_log: F64, y_gap: I64, x_time: I64, x_log: F64, x_gap: I64, until: int, fill_limit: int, gap_limit: int,
     times: I64, prices: F64, index: I64, sums: F64, whole: Bools, gap: I8, run: I64,
-) -> tuple[int, int, int]:  # fmt: skip
+) -> int:  # fmt: skip
     """Fill the output with seconds until it is full or `until` is reached. The order of operations is part of the definition."""
     rows = i = j = 0
     y, x, y_at_x, x_at_y = prices[0], prices[1], prices[2], prices[3]
     while rows < len(index) and times[0] < until:
         second = times[0]
-        y_has = _has_second(second, times[1], y_time, y_gap, i, fill_limit, gap_limit)
-        x_has = _has_second(second, times[2], x_time, x_gap, j, fill_limit, gap_limit)
+        y_has = _has_second(second, times[1], y_time, i, _gap_before(y_gap, i, times[7]), fill_limit, gap_limit)
+        x_has = _has_second(second, times[2], x_time, j, _gap_before(x_gap, j, times[8]), fill_limit, gap_limit)
         end = second + SECOND
         if not y_has:  # on to where both can have one again
             end = max(end, _second_of(y_time, i))
@@ -169,23 +218,27 @@ def _advance(
             y_anew = x_anew = False
             y_before = y
             if ty == t:
-                y_anew = _begins_anew(t, y_gap[i], times[1], fill_limit, gap_limit)
+                gap_before = _gap_before(y_gap, i, times[7])
+                y_anew = _begins_anew(t, gap_before, times[1], fill_limit, gap_limit)
                 if not y_anew:
                     dy = y_log[i] - y
                     of_y = dy * (x - x_at_y)
                 y = y_log[i]
                 times[1] = t
-                gaps |= y_gap[i] != -1
+                times[7] = 0
+                gaps |= gap_before != -1
                 y_ticks += 1
                 i += 1
             if tx == t:
-                x_anew = _begins_anew(t, x_gap[j], times[2], fill_limit, gap_limit)
+                gap_before = _gap_before(x_gap, j, times[8])
+                x_anew = _begins_anew(t, gap_before, times[2], fill_limit, gap_limit)
                 if not x_anew:
                     dx = x_log[j] - x
                     of_x = dx * (y_before - y_at_x)
                 x = x_log[j]
                 times[2] = t
-                gaps |= 2 * (x_gap[j] != -1)
+                times[8] = 0
+                gaps |= 2 * (gap_before != -1)
                 x_ticks += 1
                 j += 1
             if ty == t or x_anew:
@@ -221,7 +274,7 @@ def _advance(
     prices[1] = x
     prices[2] = y_at_x
     prices[3] = x_at_y
-    return rows, i, j
+    return rows
 
 
 def correlation(sums: F64, n: I64, window: int) -> tuple[F64, I8]:

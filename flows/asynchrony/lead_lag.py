@@ -81,7 +81,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found; see `flows.asynchrony.frames.PairLeadLag`. `curve` is ρ at each shift of `LAGS_US`, NaN without data."""
+    """What one look found; see `flows.domain.frames.PairLeadLag`. `curve` is ρ at each shift of `LAGS_US`, NaN without data."""
 
     lead_us: float
     low_us: float

@@ -5,14 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flows.asynchrony.frames import PairLeadLag
-from flows.asynchrony.hayashi_yoshida import SECOND, Seconds
+from flows.asynchrony.hayashi_yoshida import Seconds
 from flows.asynchrony.lead_lag import FINEST_US, Look, Series, look, thinned
-from flows.asynchrony.legs import LegTicks
-from flows.domain.frames import I64
+from flows.asynchrony.legs import SECOND, Queue
+from flows.domain.frames import I64, PairLeadLag
 from flows.domain.pair import Pair
-
-_MOST_PIECES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +17,7 @@ class LookRule:
     """How often and how far back.
 
     Attributes:
-        cadence_s: seconds between two looks, at absolute seconds staggered over the pairs.
+        cadence_s: seconds between two looks, at absolute seconds staggered over the pairs; 0: never.
         window_s: how far back at most.
         ticks: of each leg at most, thinned to one per 10 ms: the memory bound. The window of busy legs is shorter.
     """
@@ -30,87 +27,62 @@ class LookRule:
     ticks: int = 4_096
 
 
-@dataclass(frozen=True, slots=True)
-class LooksState:
-    """What a restart needs: the recent ticks of both legs, and up to when they are all here (microseconds)."""
+class Recent:
+    """The newest ticks of one symbol that all its pairs have used, thinned; the same for any pieces that are whole seconds."""
 
-    y: Series
-    x: Series
-    until: int
+    def __init__(self, rule: LookRule, state: Series | None = None) -> None:
+        self._ticks = rule.ticks if rule.cadence_s else 0
+        self._kept = Queue(*((np.empty(0, np.int64), np.empty(0)) if state is None else (state.time, state.log_price)))
 
+    def state(self) -> Series:
+        """A picklable snapshot."""
+        return Series(*self._kept.copied())
 
-_NO_ROWS = np.empty(0, np.int64)
-_NONE = Series(_NO_ROWS, np.empty(0))
+    def add(self, ticks: Series) -> None:
+        """The next ones, in time order."""
+        if self._ticks and len(ticks):
+            few = thinned(ticks, FINEST_US).newest(self._ticks)
+            self._kept.append(few.time, few.log_price)
+            self._kept.drop(max(0, len(self._kept) - self._ticks))
+
+    def followed_by(self, ticks: Series) -> Series:
+        """The thinned ticks together with later ones that not all pairs have used."""
+        kept, few = Series(*self._kept.rows()), thinned(ticks, FINEST_US)
+        if not len(few):
+            return kept
+        return Series(np.concatenate((kept.time, few.time)), np.concatenate((kept.log_price, few.log_price)))
 
 
 class Looks:
-    """Looks at the legs of one pair on its cadence; the same for any pieces of the ticks."""
+    """Looks at the legs of the pairs of a group, each on its turn of the cadence."""
 
-    def __init__(self, pair: Pair, rule: LookRule, state: LooksState | None = None) -> None:
-        self._pair, self._rule = pair, rule
-        self._offset = zlib.crc32(str(pair).encode())
-        state = LooksState(_NONE, _NONE, 0) if state is None else state
-        self._pieces = [(state.y, state.x)]  # the first is thinned, the others as they came
-        self._rows = 0  # of the pieces since they were last made one
-        self._until = state.until
+    def __init__(self, pairs: tuple[Pair, ...], rule: LookRule) -> None:
+        self._pairs, self._rule = pairs, rule
+        self._turn = np.array([zlib.crc32(str(pair).encode()) for pair in pairs], np.int64)
 
-    def state(self) -> LooksState:
-        """A picklable snapshot."""
-        self._compact()
-        return LooksState(*self._pieces[0], self._until)
-
-    def add(self, y: LegTicks, x: LegTicks, seconds: Seconds, until: int) -> PairLeadLag | None:
-        """The looks that are due at the ends of these seconds, given the ticks in them and `until` when they end, or None."""
-        self._pieces.append((Series(y.time, y.log_price), Series(x.time, x.log_price)))
-        self._rows += len(y) + len(x)
-        due = self._due(seconds.index)
-        frame = None
-        if len(due):
-            joined = self._joined()
-            ends = (seconds.index[due] + 1) * SECOND
-            starts = np.maximum(ends - self._rule.window_s * SECOND, (seconds.run[due] + 1) * SECOND)
-            frame = self._frame(
-                [self._look(*joined, s, e) for s, e in zip(starts.tolist(), ends.tolist(), strict=True)]
-            )
-        self._until = until
-        if len(due) or len(self._pieces) > _MOST_PIECES or self._rows > 2 * self._rule.ticks:
-            self._compact()
-        return frame
-
-    def _due(self, index: I64) -> I64:
+    def due(self, seconds: Seconds) -> I64:
         """Rows of the seconds at whose end a look is due."""
-        if len(index) == 1 and (int(index[0]) + self._offset) % self._rule.cadence_s:  # the live case, without arrays
-            return _NO_ROWS
-        return np.flatnonzero((index + self._offset) % self._rule.cadence_s == 0)
+        if not self._rule.cadence_s:
+            return np.empty(0, np.int64)
+        return np.flatnonzero((seconds.index + self._turn[seconds.pair]) % self._rule.cadence_s == 0)
 
-    def _joined(self) -> tuple[Series, Series]:
-        """The ticks of each leg, thinned: pieces are whole seconds, so no interval of the thinning lies in two."""
-        if len(self._pieces) == 1:
-            return self._pieces[0]
-        (y, x), *new = self._pieces
-        ys, xs = zip(*new, strict=True)
-        return _concatenated((y, _thinned(ys))), _concatenated((x, _thinned(xs)))
+    def taken(self, seconds: Seconds, due: I64, legs: list[tuple[Series, Series]]) -> PairLeadLag:
+        """The looks that are due.
 
-    def _compact(self) -> None:
-        """Keep what later looks can need, copied so that it does not hold more in memory."""
-        oldest = self._until - self._rule.window_s * SECOND
-        y, x = (leg.between(oldest, self._until).newest(self._rule.ticks) for leg in self._joined())
-        self._pieces = [(Series(y.time.copy(), y.log_price.copy()), Series(x.time.copy(), x.log_price.copy()))]
-        self._rows = 0
-
-    def _look(self, y: Series, x: Series, start: int, end: int) -> tuple[int, int, int, int, Look]:
-        legs = [leg.between(start, end).newest(self._rule.ticks) for leg in (y, x)]
-        for leg in legs:
-            if len(leg) == self._rule.ticks:  # cut off: the other leg must not reach further back
-                start = max(start, int(leg.time[0]))
-        y, x = (leg.between(start, end) for leg in legs)
-        return start, end, len(y), len(x), look(y, x, start, end)
-
-    def _frame(self, looks: list[tuple[int, int, int, int, Look]]) -> PairLeadLag:
-        starts, ends, y_ticks, x_ticks = (np.array([row[c] for row in looks], np.int64) for c in range(4))
-        found = [row[4] for row in looks]
+        Args:
+            legs: the ticks of y and x of each, all that are known before its end.
+        """
+        ends = (seconds.index[due] + 1) * SECOND
+        starts = np.maximum(ends - self._rule.window_s * SECOND, (seconds.run[due] + 1) * SECOND)
+        found: list[Look] = []
+        ticks = np.empty((2, len(due)), np.int64)
+        for k, (y, x) in enumerate(legs):
+            starts[k], y, x = self._cut(y, x, int(starts[k]), int(ends[k]))
+            ticks[:, k] = len(y), len(x)
+            found.append(look(y, x, int(starts[k]), int(ends[k])))
         return PairLeadLag(
-            pair=self._pair,
+            pairs=self._pairs,
+            pair=seconds.pair[due],
             time=ends,
             lead_ms=np.array([f.lead_us / 1_000 for f in found]),
             lead_low_ms=np.array([f.low_us / 1_000 for f in found]),
@@ -118,16 +90,16 @@ class Looks:
             correlation=np.array([f.correlation for f in found]),
             correlation_at_zero=np.array([f.correlation_at_zero for f in found]),
             leader=np.array([f.leader for f in found], np.int8),
-            y_ticks=y_ticks,
-            x_ticks=x_ticks,
+            y_ticks=ticks[0],
+            x_ticks=ticks[1],
             window_ms=(ends - starts) // 1_000,
             reason=np.array([f.reason for f in found], np.int8),
         )
 
-
-def _thinned(parts: tuple[Series, ...]) -> Series:
-    return thinned(_concatenated(parts), FINEST_US)
-
-
-def _concatenated(parts: tuple[Series, ...]) -> Series:
-    return Series(np.concatenate([p.time for p in parts]), np.concatenate([p.log_price for p in parts]))
+    def _cut(self, y: Series, x: Series, start: int, end: int) -> tuple[int, Series, Series]:
+        """Where the look begins, and the ticks in it."""
+        for leg in (y, x):
+            newest = leg.between(start, end).newest(self._rule.ticks)
+            if len(newest) == self._rule.ticks:  # cut off: the other leg must not reach further back
+                start = max(start, int(newest.time[0]))
+        return start, y.between(start, end), x.between(start, end)

@@ -11,14 +11,13 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSink, TestingSource, cluster_main, run_main
 from recordings import COLLECTOR, USDM_2024
-from tick_legs import S, bits, file_source, recorded_chunks
+from tick_legs import S, bits, by_pair, file_source, recorded_chunks
 
-from flows.asynchrony.frames import PairLeadLag, PairTickStats
 from flows.asynchrony.looks import LookRule
 from flows.asynchrony.operators import pair_tick_stats
 from flows.asynchrony.pair_ticks import Limits, TickChunk
 from flows.domain.chunk import Chunk
-from flows.domain.frames import Ticks, concatenated
+from flows.domain.frames import PairTickStats, Ticks
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 
@@ -38,11 +37,7 @@ def _flow(source: object, out: Out) -> Dataflow:
 
 def _rows(out: Out) -> dict[tuple[str, str], list[bytes]]:
     """Every column of each pair's tables, in the order the rows came out."""
-    frames: dict[tuple[str, str], list[PairTickStats | PairLeadLag]] = {}
-    for key, chunk in out:
-        name = str(chunk.rows.interval) if isinstance(chunk.rows, PairTickStats) else "looks"
-        frames.setdefault((key, name), []).append(chunk.rows)
-    return {key: bits(concatenated(parts)) for key, parts in frames.items()}
+    return {key: bits(frame) for key, frame in by_pair(chunk.rows for _, chunk in out).items()}
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +51,8 @@ def whole(files: dict[str, Path]) -> dict[str, dict[tuple[str, str], list[bytes]
     for form, path in files.items():
         out: Out = []
         run_main(_flow(file_source(path), out))
-        seconds = [chunk.rows for key, chunk in out if key == str(PAIRS[0]) and isinstance(chunk.rows, PairTickStats)]
-        known = sum(int((~np.isnan(rows.correlation)).sum()) for rows in seconds)
-        assert known > 20, form
+        seconds = by_pair(chunk.rows for _, chunk in out)[str(PAIRS[0]), "1s"]
+        assert int((~np.isnan(seconds.correlation)).sum()) > 20, form
         found[form] = _rows(out)
         assert {name for _, name in found[form]} == {"1s", "1m", "5m", "looks"}
     return found
@@ -126,13 +120,10 @@ def test_an_abort_and_a_resume_give_the_rows_of_an_uninterrupted_run(
 def test_swapped_pair_has_the_same_correlation(files: dict[str, Path]) -> None:
     out: Out = []
     run_main(_flow(file_source(files["capture"]), out))
-    one, other = (
-        concatenated([
-            c.rows for key, c in out
-            if key == str(pair) and isinstance(c.rows, PairTickStats) and c.rows.interval is Interval.S1
-        ])
-        for pair in PAIRS
-    )  # fmt: skip
+    rows = by_pair(chunk.rows for _, chunk in out)
+    one, other = (rows[str(pair), "1s"] for pair in PAIRS)
+    assert isinstance(one, PairTickStats)
+    assert isinstance(other, PairTickStats)
     assert np.array_equal(one.correlation, other.correlation, equal_nan=True)
     assert all(np.diff(one.open_time) > 0)
     assert all(pair.open_time.min() > S for pair in itertools.chain([one, other]))

@@ -2,20 +2,21 @@
 
 import math
 from dataclasses import replace
+from functools import reduce
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 from recordings import USDM_2024
-from tick_legs import PAIR, S, definition, leg, random_leg, recorded_chunks
+from tick_legs import PAIRS, S, both, definition, leg, random_leg, recorded_chunks
 
-from flows.asynchrony.frames import TICK_REASONS, PairTickStats
-from flows.asynchrony.hayashi_yoshida import FORCED, SecondSums
-from flows.asynchrony.legs import LegTicks, PairTicks, TickSplitter
+from flows.asynchrony.hayashi_yoshida import Flat, SecondSums
+from flows.asynchrony.legs import LegTicks
 from flows.asynchrony.looks import LookRule
 from flows.asynchrony.pair_ticks import Limits, PairTickStatistics
-from flows.domain.frames import concatenated
+from flows.asynchrony.splitter import TickSplitter
+from flows.domain.frames import TICK_REASONS, PairTickStats, concatenated
 from flows.domain.interval import Interval
 
 LIMITS = Limits()
@@ -24,8 +25,8 @@ LIMITS = Limits()
 def _rows(
     y: LegTicks, x: LegTicks, window: int, interval: Interval = Interval.S1, limits: Limits = LIMITS
 ) -> PairTickStats:
-    statistics = PairTickStatistics(PAIR, (interval,), window, LookRule(), limits)
-    chunks = statistics.update(PairTicks(PAIR, y, x))
+    statistics = PairTickStatistics(PAIRS, (interval,), window, LookRule(), limits)
+    chunks = statistics.update(both(y, x))
     return concatenated([chunk.rows for chunk in chunks if isinstance(chunk.rows, PairTickStats)])
 
 
@@ -84,13 +85,11 @@ def test_longer_intervals(interval: Interval) -> None:
 
 
 def test_recorded_trades(shared_data: Path) -> None:
-    splitter = TickSplitter((PAIR,))
-    legs = [made for chunk in recorded_chunks(shared_data / USDM_2024) for made in splitter.split(chunk)]
-    y, x = legs[0].y, legs[0].x
-    assert y is not None
-    assert x is not None
-    for more in legs[1:]:
-        y, x = y.followed_by(more.y) if more.y else y, x.followed_by(more.x) if more.x else x
+    splitter = TickSplitter(PAIRS)
+    legs = [made.legs for chunk in recorded_chunks(shared_data / USDM_2024) for made in splitter.split(chunk)]
+    y, x = (
+        reduce(LegTicks.followed_by, [part[name] for part in legs if name in part]) for name in ("ETHUSDT", "BTCUSDT")
+    )
     last = min(y.until, x.until)
     y, x = (replace(part, until=last) for part in (y, x))
     assert min(len(y), len(x)) > 1_000
@@ -215,11 +214,14 @@ def test_a_year_of_silence_costs_nothing() -> None:
 
 
 def test_a_leg_that_must_begin_anew_does() -> None:
-    sums = SecondSums(LIMITS.fill_limit_us, LIMITS.gap_limit_us)
+    sums = SecondSums(1, LIMITS.fill_limit_us, LIMITS.gap_limit_us)
     times, prices = [k * 500_000 for k in range(12)], [100 + k for k in range(12)]
-    y, x = leg(times, prices, 6 * S, {6: FORCED}), leg(times, prices, 6 * S)
-    seconds, used_y, used_x = sums.advance(y, x, 6 * S)
-    assert (used_y, used_x) == (12, 12)
+    ticks = leg(times, prices, 6 * S)
+    flat = Flat(ticks.time, ticks.log_price, ticks.gap_from, np.array([[0, 12, 0, 12]]))
+    first = sums.advance(flat, np.array([0]), np.array([3 * S]))
+    sums.drop(0, np.array([True]))
+    rest = sums.advance(flat, np.array([0]), np.array([6 * S]))
+    seconds = concatenated([first, rest])  # type: ignore[type-var]
     assert seconds.whole.tolist() == [False, True, True, False, True, True]
     assert seconds.run.tolist() == [0, 0, 0, 3, 3, 3]
     assert seconds.sums[3, 1] == pytest.approx(math.log(107 / 106) ** 2)  # without the increment from 105 to 106

@@ -1,16 +1,18 @@
 """Lead and lag: the curve against the O(n·m) definition, planted leads found within their interval, none claimed where there is none."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from tick_legs import PAIR, S, definition
 
-from flows.asynchrony.frames import LEAD_REASONS
-from flows.asynchrony.hayashi_yoshida import Seconds
 from flows.asynchrony.lead_lag import FINEST_US, LAGS_US, LEVELS_US, Look, Series, look, thinned
 from flows.asynchrony.legs import NO_GAP, LegTicks
-from flows.asynchrony.looks import LookRule, Looks
+from flows.asynchrony.looks import LookRule
+from flows.asynchrony.pair_ticks import Limits, PairTickStatistics
+from flows.domain.frames import LEAD_REASONS, PairLeadLag
+from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 
 
@@ -136,50 +138,52 @@ def test_legs_that_say_nothing_have_a_reason() -> None:
     assert _reason(beyond) in ("no_correlation", "at_the_edge")
 
 
-def _second_by_second(looks: Looks, y: Series, x: Series, seconds: int, step: int) -> list[tuple[int, int, int, float]]:
+def _piece_by_piece(
+    statistics: PairTickStatistics, pair: Pair, y: Series, x: Series, seconds: int, step: int
+) -> list[tuple[int, int, int, float]]:
     """(time, ticks of y, window, lead) of each look when the ticks come in pieces of `step` seconds."""
     out = []
     for start in range(0, seconds, step):
-        end = min(start + step, seconds)
-        index = np.arange(start, end)
-        rows = Seconds(
-            index,
-            np.empty((len(index), 5)),
-            np.ones(len(index), np.bool_),
-            np.zeros(len(index), np.int8),
-            index * 0 + 3,
-        )
-        pieces = [_as_leg(leg.between(start * S, end * S)) for leg in (y, x)]
-        frame = looks.add(pieces[0], pieces[1], rows, end * S)
-        if frame is not None:
-            columns = (frame.time, frame.y_ticks, frame.window_ms, frame.lead_ms)
-            out += list(zip(*(column.tolist() for column in columns), strict=True))
+        end = min(start + step, seconds) * S
+        pieces = [replace(_as_leg(leg.between(start * S, end)), until=end) for leg in (y, x)]
+        for frame in (chunk.rows for chunk in statistics.update(dict(zip((pair.y, pair.x), pieces, strict=True)))):
+            if isinstance(frame, PairLeadLag):
+                columns = (frame.time, frame.y_ticks, frame.window_ms, frame.lead_ms)
+                out += list(zip(*(column.tolist() for column in columns), strict=True))
     return out
+
+
+def _statistics(rule: LookRule, pair: Pair = PAIR) -> PairTickStatistics:
+    return PairTickStatistics((pair,), (Interval.S1,), 5, rule, Limits())
 
 
 def test_looks_come_on_the_cadence_over_a_bounded_window() -> None:
     y, x = _simulated(np.random.default_rng(18), 200, 30, 8, 0.8, 200_000)
-    whole = _second_by_second(Looks(PAIR, LookRule(20, 60, 1_000)), y, x, 200, 200)
+    whole = _piece_by_piece(_statistics(LookRule(20, 60, 1_000)), PAIR, y, x, 200, 200)
     assert len(whole) == 10
     assert np.all(np.diff([time for time, *_ in whole]) == 20 * S)
     assert max(ticks for _, ticks, _, _ in whole) == 1_000
     # 1,000 ticks of y at about 26 in a second after thinning: the window ends where the busier leg's memory does.
     assert all(30_000 < window < 50_000 for _, _, window, _ in whole[-6:])
     for step in (1, 7, 33):
-        assert str(_second_by_second(Looks(PAIR, LookRule(20, 60, 1_000)), y, x, 200, step)) == str(whole)
+        assert str(_piece_by_piece(_statistics(LookRule(20, 60, 1_000)), PAIR, y, x, 200, step)) == str(whole)
 
 
 def test_memory_of_looks_is_bounded() -> None:
     y, x = _simulated(np.random.default_rng(19), 300, 50, 50, 0.8, 0)
-    looks = Looks(PAIR, LookRule(60, 300, 500))
-    _second_by_second(looks, y, x, 300, 1)
-    assert len(looks.state().y) == len(looks.state().x) == 500
+    statistics = _statistics(LookRule(60, 300, 500))
+    _piece_by_piece(statistics, PAIR, y, x, 300, 1)
+    assert [len(leg) for leg in statistics.state().recent] == [500, 500]
+    never = _statistics(LookRule(0, 300, 500))
+    assert _piece_by_piece(never, PAIR, y, x, 300, 1) == []
+    assert [len(leg) for leg in never.state().recent] == [0, 0]
 
 
 def test_pairs_are_looked_at_in_different_seconds() -> None:
     y, x = _simulated(np.random.default_rng(20), 60, 20, 20, 0.8, 0)
     rule = LookRule(60, 60, 1_000)
-    times = {_second_by_second(Looks(Pair(f"C{k}", "BTC"), rule), y, x, 60, 60)[0][0] for k in range(30)}
+    pairs = [Pair(f"C{k}", "BTC") for k in range(30)]
+    times = {_piece_by_piece(_statistics(rule, pair), pair, y, x, 61, 61)[0][0] for pair in pairs}
     assert len(times) > 15
 
 

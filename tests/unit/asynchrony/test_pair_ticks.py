@@ -5,18 +5,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tick_legs import PAIR, S, leg, random_leg
+from tick_legs import PAIR, PAIRS, S, both, leg, random_leg
 
-from flows.asynchrony.frames import PairLeadLag, PairTickStats
-from flows.asynchrony.legs import NO_GAP, LegTicks, PairTicks
+from flows.asynchrony.legs import NO_GAP, LegTicks
 from flows.asynchrony.looks import LookRule
 from flows.asynchrony.pair_ticks import Limits, PairTickStatistics, TickChunk, warm_up
-from flows.domain.frames import concatenated
+from flows.domain.frames import PairLeadLag, PairTickStats, concatenated
 from flows.domain.interval import Interval
 
 
 def _statistics(window: int = 5, limits: Limits | None = None) -> PairTickStatistics:
-    return PairTickStatistics(PAIR, tuple(Interval), window, LookRule(), limits or Limits())
+    return PairTickStatistics(PAIRS, tuple(Interval), window, LookRule(), limits or Limits())
 
 
 def _of(chunks: list[TickChunk], interval: Interval) -> PairTickStats:
@@ -29,7 +28,7 @@ def _of(chunks: list[TickChunk], interval: Interval) -> PairTickStats:
 def test_each_interval_has_a_row_per_bar_and_its_own_warm_up() -> None:
     rng = np.random.default_rng(1)
     y, x = random_leg(rng, 9_000, 1_000, 100), random_leg(rng, 9_000, 1_000, 100)
-    chunks = _statistics().update(PairTicks(PAIR, y, x))
+    chunks = _statistics().update(both(y, x))
     for interval in Interval:
         rows = _of(chunks, interval)
         first = 100 * S // interval.us * interval.us
@@ -45,27 +44,26 @@ def test_nothing_is_said_of_a_second_before_both_legs_have_passed_it() -> None:
     rng = np.random.default_rng(2)
     y, x = random_leg(rng, 300, 100), random_leg(rng, 300, 40)
     statistics = _statistics()
-    assert statistics.update(PairTicks(PAIR, y, None)) == []
-    rows = _of(statistics.update(PairTicks(PAIR, None, x)), Interval.S1)
+    assert statistics.update({PAIR.y: y}) == []
+    rows = _of(statistics.update({PAIR.x: x}), Interval.S1)
     assert rows.open_time[-1] == 39 * S
     state = statistics.state()
-    assert len(state.y) == int(np.sum(y.time >= 40 * S))
-    assert len(state.x) == 0
+    assert [len(leg) for leg in state.waiting] == [int(np.sum(y.time >= 40 * S)), 0]
 
 
 def test_a_leg_far_ahead_is_bounded_and_begins_anew_behind_what_was_dropped() -> None:
     times = [k * 250_000 for k in range(400)]
     y, x = leg(times, [100 + k % 3 for k in range(400)], 100 * S), leg(times, [50 + k % 5 for k in range(400)], 100 * S)
     statistics = _statistics(limits=Limits(pending=100))
-    statistics.update(PairTicks(PAIR, *(replace(part.take(slice(8)), until=2 * S) for part in (y, x))))
-    statistics.update(PairTicks(PAIR, y.take(slice(8, None)), None))
-    assert statistics.dropped == 292
-    assert len(statistics.state().y) == 100
-    rows = _of(statistics.update(PairTicks(PAIR, None, x.take(slice(8, None)))), Interval.S1)
+    statistics.update(both(*(replace(part.take(slice(8)), until=2 * S) for part in (y, x))))
+    statistics.update({PAIR.y: y.take(slice(8, None))})
+    assert statistics.dropped == {PAIR.y: 292}
+    assert len(statistics.state().waiting[0]) == 100
+    rows = _of(statistics.update({PAIR.x: x.take(slice(8, None))}), Interval.S1)
     seconds = (rows.open_time // S).tolist()
     assert seconds == list(range(75, 100))
     assert rows.n[:6].tolist() == [0, 1, 2, 3, 4, 5]
-    whole = _of(_statistics().update(PairTicks(PAIR, y, x)), Interval.S1)
+    whole = _of(_statistics().update(both(y, x)), Interval.S1)
     assert np.array_equal(rows.correlation[5:], whole.correlation[80:])
 
 
@@ -100,8 +98,8 @@ def test_the_epps_effect(rates: tuple[float, float], bars_see: tuple[float, floa
     from_ticks, from_bars = [], []
     for _ in range(8):
         y, x = _sparse(rng, 3_300, rates, 0.8)
-        statistics = PairTickStatistics(PAIR, (Interval.S1,), 3_000, LookRule(10_000), Limits())
-        rows = _of(statistics.update(PairTicks(PAIR, y, x)), Interval.S1)
+        statistics = PairTickStatistics(PAIRS, (Interval.S1,), 3_000, LookRule(10_000), Limits())
+        rows = _of(statistics.update(both(y, x)), Interval.S1)
         from_ticks.append(rows.correlation[-1])
         from_bars.append(_bar_correlation(y, x, range(300, 3_301)))
     error = float(np.std(from_ticks, ddof=1)) / math.sqrt(len(from_ticks))
