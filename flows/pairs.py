@@ -19,6 +19,9 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import KeyedStream
 from bytewax.outputs import FixedPartitionedSink
 
+from flows.asynchrony.looks import LookRule
+from flows.asynchrony.operators import pair_tick_stats
+from flows.asynchrony.pair_ticks import Limits
 from flows.bars.operators import ohlcv_bars
 from flows.domain.chunk import Chunk
 from flows.domain.frames import Ticks
@@ -88,8 +91,18 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     legs = pair_bars("pair_bars", bars, market.pairs, settings.join.pending_limit)
     stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
     stored = [others, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
+    if settings.ticks.enabled:
+        stored.append(_tick_stats(ticks, settings))
     store(sink, stored)
     return flow
+
+
+def _tick_stats(ticks: KeyedStream[Chunk[Ticks]], settings: Settings) -> Frames:
+    """Correlation and lead straight from the ticks; a leg has seconds and holes where it has bars and holes."""
+    market, bars, of = settings.market, settings.bars, settings.ticks
+    rule = LookRule(of.look_every_s, of.look_window_s, of.look_ticks)
+    limits = Limits(bars.fill_limit_s * 1_000_000, bars.gap_limit_s * 1_000_000, of.pending_limit)
+    return pair_tick_stats("pair_tick_stats", ticks, market.pairs, market.intervals, of.window, rule, limits)
 
 
 def _check_methods(settings: Settings) -> None:

@@ -45,6 +45,16 @@ class JoinSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TickSettings:
+    enabled: bool
+    window: int
+    look_every_s: int
+    look_window_s: int
+    look_ticks: int
+    pending_limit: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileSettings:
     allowed_lateness_ms: int
     archive_lateness_ms: int
@@ -168,6 +178,7 @@ class Settings:
     bars: BarSettings
     join: JoinSettings
     models: tuple[Model, ...]
+    ticks: TickSettings
     files: FileSettings
     binance: BinanceSettings
     capture: CaptureSettings
@@ -185,6 +196,11 @@ _MOST = 1_000_000_000
 _BOUNDS: dict[str, tuple[float, float]] = {
     "bars.fill_limit_s": (0, 86_400),
     "join.pending_limit": (1, 10_000_000),
+    "ticks.window": (3, 100_000),
+    "ticks.look_every_s": (0, 86_400),
+    "ticks.look_window_s": (20, 3_600),
+    "ticks.look_ticks": (60, 100_000),
+    "ticks.pending_limit": (1_000, 10_000_000),
     "files.reject_share": (0, 1),
     "files.block_bytes": (1_024, 1 << 30),
     "binance.silence_grace_ms": (1, 600_000),
@@ -223,6 +239,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 _SECTIONS: dict[str, type[Any]] = {
     "bars": BarSettings,
     "join": JoinSettings,
+    "ticks": TickSettings,
     "files": FileSettings,
     "binance": BinanceSettings,
     "capture": CaptureSettings,

@@ -18,6 +18,7 @@ def shape(settings: Settings) -> dict[str, str]:
         "bars.gap_limit_s": str(settings.bars.gap_limit_s),
         "join.stale_after_s": str(settings.join.stale_after_s),
         "join.pending_limit": str(settings.join.pending_limit),
+        "ticks": json.dumps(asdict(settings.ticks)),
         "binance.stream": binance.stream,
         "binance.stream_url": binance.stream_url,
         **{f"models.{model.name}": json.dumps(asdict(model)) for model in settings.models},

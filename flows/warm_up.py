@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bytewax.testing import run_main
 
+from flows.asynchrony import pair_ticks
 from flows.pairs import build
 from flows.replay import source_of
 from flows.settings import load
@@ -23,6 +24,7 @@ _START_MS = 1_700_000_000_000
 def main() -> int:
     """Compile everything that the live flow of the settings in the environment calls."""
     settings = load()
+    pair_ticks.warm_up()  # a look needs more ticks than a few seconds have
     planted = settings.simulator
     market = Market(
         settings.market.pairs,

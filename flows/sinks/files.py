@@ -18,13 +18,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from flows.domain.frames import Bars, PairStats
+from flows.domain.frames import Bars, PairStats, PairTickStats
 from flows.domain.interval import Interval
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
 from flows.sinks.columns import Column, Labels, TableRows, concatenated, newest_per_key
 from flows.sinks.tables import GROUPS, Storable, table_rows
-from flows.storage.schema import FEED_EVENTS, REJECTS, TRADES, ColumnType, Table, bars_table, pair_stats_table
+from flows.storage.schema import (
+    FEED_EVENTS,
+    PAIR_LEAD_LAG,
+    REJECTS,
+    TRADES,
+    ColumnType,
+    Table,
+    bars_table,
+    pair_stats_table,
+    pair_tick_stats_table,
+)
 
 ROW_GROUP_ROWS = 131_072
 
@@ -36,19 +46,23 @@ _ARROW_TYPES = {
     ColumnType.VARCHAR: pa.string(),
     ColumnType.BOOLEAN: pa.bool_(),
 }
-FILES = ("bars", "feed_events", "pair_stats", "rejects", "trades")
+FILES = ("bars", "feed_events", "pair_lead_lag", "pair_stats", "pair_tick_stats", "rejects", "trades")
 """Groups that have a file; how the feed stood from second to second is not kept in files."""
 _INTERVAL_AT = 2  # bars of all intervals share a file: their interval stands after time and symbol or pair
 
 
 def file_table(group: str) -> Table:
     """The columns of a group's file: those of its table, for bars and statistics with the interval."""
-    table = {"bars": bars_table, "pair_stats": pair_stats_table}.get(group)
+    table = _BY_INTERVAL.get(group)
     if table is None:
-        return {"trades": TRADES, "rejects": REJECTS, "feed_events": FEED_EVENTS}[group]
+        return _FILE_TABLES[group]
     of = table(Interval.S1)
     columns = (*of.columns[:_INTERVAL_AT], ("interval", ColumnType.SYMBOL), *of.columns[_INTERVAL_AT:])
     return Table(group, columns, (*of.keys, "interval"), of.partition, None)
+
+
+_BY_INTERVAL = {"bars": bars_table, "pair_stats": pair_stats_table, "pair_tick_stats": pair_tick_stats_table}
+_FILE_TABLES = {table.name: table for table in (TRADES, REJECTS, FEED_EVENTS, PAIR_LEAD_LAG)}
 
 
 def file_schema(group: str) -> pa.Schema:
@@ -141,7 +155,7 @@ class _ParquetPartition(StatefulSinkPartition[Storable, None]):
 
     def _rows(self, frame: Storable) -> TableRows:
         rows = table_rows(frame).checked()
-        if not isinstance(frame, Bars | PairStats):
+        if not isinstance(frame, Bars | PairStats | PairTickStats):
             return rows
         interval = {"interval": Labels.constant(frame.interval.value, len(frame))}
         return TableRows(self._table, {name: (rows.columns | interval)[name] for name, _ in self._table.columns})

@@ -13,13 +13,17 @@ from flows.domain.frames import (
     I8,
     I32,
     I64,
+    LEAD_REASONS,
     LEG_NAMES,
     NO_SIDE,
+    TICK_REASONS,
     Bars,
     FeedEvents,
     FeedLatency,
     FeedStatus,
+    PairLeadLag,
     PairStats,
+    PairTickStats,
     Rejects,
     Ticks,
 )
@@ -30,6 +34,7 @@ from flows.storage.schema import (
     FEED_EVENTS,
     FEED_LATENCY,
     FEED_STATUS,
+    PAIR_LEAD_LAG,
     PAIR_STATS_COLUMNS,
     REJECTS,
     TRADES,
@@ -37,11 +42,16 @@ from flows.storage.schema import (
     Table,
     bars_table,
     pair_stats_table,
+    pair_tick_stats_table,
 )
 
-Storable: TypeAlias = Ticks | Bars | PairStats | Rejects | FeedEvents | FeedStatus | FeedLatency
+Storable: TypeAlias = (
+    Ticks | Bars | PairStats | PairTickStats | PairLeadLag | Rejects | FeedEvents | FeedStatus | FeedLatency
+)
 
-GROUPS = ("bars", "feed_events", "feed_latency", "feed_status", "pair_stats", "rejects", "trades")
+GROUPS = (
+    "bars", "feed_events", "feed_latency", "feed_status", "pair_lead_lag", "pair_stats", "pair_tick_stats", "rejects", "trades",
+)  # fmt: skip
 """Keys of the items that sinks take, sorted, as the engine orders partitions: rows of one table always go the same way."""
 
 _SIDES = ("buy", "sell")
@@ -53,6 +63,8 @@ def table_of(frame: Storable) -> Table:
         return bars_table(frame.interval)
     if isinstance(frame, PairStats):
         return pair_stats_table(frame.interval)
+    if isinstance(frame, PairTickStats):
+        return pair_tick_stats_table(frame.interval)
     return _TABLES[type(frame)]
 
 
@@ -67,8 +79,11 @@ _TABLES = {
     FeedEvents: FEED_EVENTS,
     FeedStatus: FEED_STATUS,
     FeedLatency: FEED_LATENCY,
+    PairLeadLag: PAIR_LEAD_LAG,
 }
-_GROUPS = {Bars: "bars", PairStats: "pair_stats"} | {kind: table.name for kind, table in _TABLES.items()}
+_GROUPS = {Bars: "bars", PairStats: "pair_stats", PairTickStats: "pair_tick_stats"} | {
+    kind: table.name for kind, table in _TABLES.items()
+}
 
 
 def rows_by_table(frames: Iterable[Storable]) -> list[TableRows]:
@@ -146,6 +161,25 @@ def _(frame: PairStats) -> TableRows:
     return TableRows(table_of(frame), columns)
 
 
+@table_rows.register(PairTickStats)
+@table_rows.register(PairLeadLag)
+def _(frame: PairTickStats | PairLeadLag) -> TableRows:
+    table = table_of(frame)
+    reasons = TICK_REASONS if isinstance(frame, PairTickStats) else LEAD_REASONS
+    columns: dict[str, Column] = {}
+    for name, kind in table.columns:
+        values = getattr(frame, _FIELDS.get(name, name))
+        if name == "pair":
+            columns[name] = Labels(values, tuple(map(str, frame.pairs)))
+        elif name == "reason":
+            columns[name] = _named(values, reasons)
+        elif name in ("gap", "leader"):
+            columns[name] = _legs(values)
+        else:
+            columns[name] = np.where(np.isinf(values), np.nan, values) if kind is ColumnType.DOUBLE else values
+    return TableRows(table, columns)
+
+
 @table_rows.register(Rejects)
 @table_rows.register(FeedEvents)
 @table_rows.register(FeedStatus)
@@ -168,7 +202,12 @@ _FIELDS = {"timestamp": "time", "received_at": "received"}
 
 def _legs(codes: I8) -> Labels:
     """Names of the legs that `stale` and `gap` speak of, null for none."""
-    return Labels((codes - 1).astype(np.int32), tuple(str(name) for name in LEG_NAMES[1:]))
+    return _named(codes, LEG_NAMES)
+
+
+def _named(codes: I8, names: tuple[str | None, ...]) -> Labels:
+    """What codes mean, null for 0."""
+    return Labels((codes - 1).astype(np.int32), tuple(str(name) for name in names[1:]))
 
 
 def _labels(texts: NDArray[np.object_]) -> Labels:

@@ -82,6 +82,11 @@ PAIR_STATS_COLUMNS = (
     ("x_trade_count", _L), ("stale", _S), ("complete", _B), ("gap", _S),
 )  # fmt: skip
 
+PAIR_TICK_STATS_COLUMNS = (
+    ("open_time", _T), ("pair", _S), ("correlation", _D), ("covariance", _D), ("y_variance", _D), ("x_variance", _D),
+    ("y_ticks", _L), ("x_ticks", _L), ("n", _L), ("warmup_left", _L), ("reason", _S), ("gap", _S),
+)  # fmt: skip
+
 TRADES = Table(
     "trades",
     (("timestamp", _T), ("symbol", _S), ("trade_id", _L), ("price", _D), ("amount", _D), ("side", _S),
@@ -94,6 +99,14 @@ REJECTS = Table(
     (("timestamp", _T), ("source", _S), ("line", _L), ("reason", _V), ("text", _V)),
     ("timestamp", "source", "line"), "MONTH", "12 MONTHS",
 )  # fmt: skip
+
+PAIR_LEAD_LAG = Table(
+    "pair_lead_lag",
+    (("timestamp", _T), ("pair", _S), ("lead_ms", _D), ("lead_low_ms", _D), ("lead_high_ms", _D), ("correlation", _D),
+     ("correlation_at_zero", _D), ("leader", _S), ("y_ticks", _L), ("x_ticks", _L), ("window_ms", _L), ("reason", _S)),
+    ("timestamp", "pair"), "DAY", "90 DAYS",
+)  # fmt: skip
+"""An end of the interval of the lead that no shift of the grid bounds is null."""
 
 FEED_EVENTS = Table(
     "feed_events",
@@ -136,7 +149,12 @@ def pair_stats_table(interval: Interval) -> Table:
     return Table(f"pair_stats_{interval}", PAIR_STATS_COLUMNS, ("open_time", "pair", "model"), *_RETENTION[interval])
 
 
+def pair_tick_stats_table(interval: Interval) -> Table:
+    """Correlation of the ticks of pairs, one interval."""
+    return Table(f"pair_tick_stats_{interval}", PAIR_TICK_STATS_COLUMNS, ("open_time", "pair"), *_RETENTION[interval])
+
+
 def dataset_tables(intervals: tuple[Interval, ...] = tuple(Interval)) -> tuple[Table, ...]:
     """The tables of one dataset. `DATASETS` is beside them, once per root, without a prefix."""
-    bars, stats = map(bars_table, intervals), map(pair_stats_table, intervals)
-    return (TRADES, *bars, *stats, REJECTS, FEED_EVENTS, FEED_STATUS, FEED_LATENCY)
+    bars, stats, ticks = (map(of, intervals) for of in (bars_table, pair_stats_table, pair_tick_stats_table))
+    return (TRADES, *bars, *stats, *ticks, PAIR_LEAD_LAG, REJECTS, FEED_EVENTS, FEED_STATUS, FEED_LATENCY)
