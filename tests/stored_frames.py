@@ -2,7 +2,20 @@
 
 import numpy as np
 
-from flows.domain.frames import BUY, NO_SIDE, SELL, Bars, FeedEvents, FeedLatency, FeedStatus, PairStats, Rejects, Ticks
+from flows.domain.frames import (
+    BUY,
+    NO_SIDE,
+    SELL,
+    Bars,
+    FeedEvents,
+    FeedLatency,
+    FeedStatus,
+    PairLeadLag,
+    PairStats,
+    PairTickStats,
+    Rejects,
+    Ticks,
+)
 from flows.domain.instrument import Instrument
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
@@ -90,6 +103,53 @@ def some_stats(rows: int = 5, model: str = "ols", complete: bool = True) -> Pair
         complete=np.full(rows, complete),
         gap=((i + 1) % 4).astype(np.int8),
         **floats,
+    )
+
+
+TWO_PAIRS = (Pair("ETHUSDT", "BTCUSDT"), Pair("SOLUSDT", "BTCUSDT"))
+
+
+def some_tick_stats(rows: int = 6, interval: Interval = Interval.S1) -> PairTickStats:
+    """Correlations of two pairs, the first half of the rows of the first; every third is still warming up."""
+    i = np.arange(rows, dtype=np.int64)
+    known = i % 3 > 0
+    floats = {
+        name: np.where(known, (i + 1) * factor * 1e-3, np.nan)
+        for factor, name in enumerate(("correlation", "covariance", "y_variance", "x_variance"), 1)
+    }
+    return PairTickStats(
+        pairs=TWO_PAIRS,
+        pair=(2 * i // rows).astype(np.int32),
+        interval=interval,
+        open_time=START + i * interval.us,
+        y_ticks=i,
+        x_ticks=2 * i,
+        n=np.where(known, 5, 2),
+        warmup_left=np.where(known, 0, 3),
+        reason=np.where(known, 0, 1).astype(np.int8),
+        gap=(i % 4).astype(np.int8),
+        **floats,
+    )
+
+
+def some_looks(rows: int = 4) -> PairLeadLag:
+    """Looks at two pairs: one with a lead, one whose interval has no lower end, and two that found nothing."""
+    i = np.arange(rows, dtype=np.int64)
+    found = i % 4 < 2
+    return PairLeadLag(
+        pairs=TWO_PAIRS,
+        pair=(2 * i // rows).astype(np.int32),
+        time=START + i * S,
+        lead_ms=np.where(found, 50.0 + i, np.nan),
+        lead_low_ms=np.where(found, np.where(i % 4 == 1, -np.inf, 40.0), np.nan),
+        lead_high_ms=np.where(found, 60.0, np.nan),
+        correlation=np.where(found, 0.5, np.nan),
+        correlation_at_zero=np.where(found, 0.25, np.nan),
+        leader=np.where(found, 2 - i % 3, 0).astype(np.int8),
+        y_ticks=100 + i,
+        x_ticks=200 + i,
+        window_ms=300_000 - i,
+        reason=np.where(found, 0, i % 4).astype(np.int8),
     )
 
 

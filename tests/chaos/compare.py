@@ -10,14 +10,14 @@ import psycopg
 from flows.domain.interval import Interval
 from flows.storage.client import Address, connect
 from flows.storage.schema import (
-    BAR_COLUMNS,
     FEED_EVENTS,
-    PAIR_STATS_COLUMNS,
+    PAIR_LEAD_LAG,
     REJECTS,
     TRADES,
     Table,
     bars_table,
     pair_stats_table,
+    pair_tick_stats_table,
     table_name,
 )
 
@@ -82,20 +82,20 @@ def differences(address: Address, reference: str, until_us: int) -> list[str]:
     """
     found = []
     with connect(address) as sql:
-        found += _differing(sql, "trades", "timestamp", _TRADE_COLUMNS, reference, until_us)
+        found += _differing(sql, TRADES, _TRADE_COLUMNS, reference, until_us)
+        found += _differing(sql, PAIR_LEAD_LAG, _names(PAIR_LEAD_LAG), reference, until_us)
         for interval in Interval:
             whole = until_us - until_us % interval.us - interval.us
-            bars, stats = bars_table(interval).name, pair_stats_table(interval).name
-            found += _differing(sql, bars, "open_time", _names(BAR_COLUMNS), reference, whole)
-            found += _differing(sql, stats, "open_time", _names(PAIR_STATS_COLUMNS), reference, whole)
+            for table in (bars_table(interval), pair_stats_table(interval), pair_tick_stats_table(interval)):
+                found += _differing(sql, table, _names(table), reference, whole)
     return found
 
 
 def captured_differences(address: Address, replayed: str) -> list[str]:
     """What differs between the tables of a live run and those of its capture's replay: every column of every final row."""
-    tables: list[Table] = [TRADES, REJECTS, FEED_EVENTS]
+    tables: list[Table] = [TRADES, REJECTS, FEED_EVENTS, PAIR_LEAD_LAG]
     for interval in Interval:
-        tables += [bars_table(interval), pair_stats_table(interval)]
+        tables += [bars_table(interval), pair_stats_table(interval), pair_tick_stats_table(interval)]
     found = []
     with connect(address) as sql:
         for table in tables:
@@ -112,15 +112,16 @@ def captured_differences(address: Address, replayed: str) -> list[str]:
     return found
 
 
-def _names(columns: tuple[tuple[str, Any], ...]) -> tuple[str, ...]:
+def _names(table: Table) -> tuple[str, ...]:
     """What must be equal: all but the mark of the first bars, which only a live run has."""
-    return tuple(name for name, _ in columns[1:] if name not in ("complete", "gap"))
+    return tuple(name for name, _ in table.columns[1:] if name not in ("complete", "gap"))
 
 
 def _differing(
-    sql: "psycopg.Connection[Any]", table: str, time: str, names: tuple[str, ...], reference: str, until_us: int
+    sql: "psycopg.Connection[Any]", of: Table, names: tuple[str, ...], reference: str, until_us: int
 ) -> list[str]:
-    live, calm = (_rows(sql, name, time, names, until_us) for name in (table, table_name(table, reference)))
+    table = of.name
+    live, calm = (_rows(sql, of, name, names, until_us) for name in (table, table_name(table, reference)))
     if live == calm and live:
         return []
     if not live and not calm:
@@ -140,13 +141,12 @@ def _differing(
 
 
 def _rows(
-    sql: "psycopg.Connection[Any]", table: str, time: str, names: tuple[str, ...], until_us: int
+    sql: "psycopg.Connection[Any]", of: Table, table: str, names: tuple[str, ...], until_us: int
 ) -> dict[tuple[Any, ...], tuple[Any, ...]]:
     """Closed rows by their key. Floats compare by their bits, as text that reads back exactly; NaN comes as None."""
-    closed = "" if time == "timestamp" else " AND complete"
+    time, closed = of.timestamp, " AND complete" if "complete" in dict(of.columns) else ""
     query = f"SELECT cast({time} AS long), {', '.join(names)} FROM {table} WHERE cast({time} AS long) < %s{closed}"  # noqa: S608
-    keys = 2 if time == "timestamp" else (2 if "model" in names else 1)
-    return {(row[0], *row[1 : 1 + keys]): row[1:] for row in sql.execute(query, (until_us,)).fetchall()}
+    return {row[: len(of.keys)]: row[1:] for row in sql.execute(query, (until_us,)).fetchall()}
 
 
 def marked_bars(address: Address) -> dict[str, int]:

@@ -19,16 +19,19 @@ from flows.domain.scale import to_float_by_symbol
 from flows.pairs import build
 from flows.replay import source_of
 from flows.settings import Settings, load
+from flows.sinks.columns import Labels, TableRows
 from flows.sinks.counting import CountingSink
+from flows.sinks.tables import table_rows
 from flows.sources.detect import recognise
 from flows.sources.merge import TickFiles
 
 
 def _settings(block_bytes: int = 1 << 22) -> Settings:
-    """Short windows, so that there are statistics to compare."""
+    """Short windows and many looks, so that there are statistics to compare."""
     made = load()
     models = (replace(made.models[0], window=60, z_window=60, correlation_window=30),)
-    return replace(made, models=models, files=replace(made.files, block_bytes=block_bytes))
+    ticks = replace(made.ticks, window=60, look_every_s=30, look_window_s=120)
+    return replace(made, models=models, ticks=ticks, files=replace(made.files, block_bytes=block_bytes))
 
 
 Sums = tuple[dict[str, int], dict[str, int]]
@@ -72,6 +75,7 @@ def whole(inputs: dict[str, Path]) -> dict[str, Sums]:
     sums = {form: _sums([path]) for form, path in inputs.items()}
     for rows, _ in sums.values():
         assert min(rows[name] for name in ("trades", "bars_1s", "bars_1m", "bars_5m", "pair_stats_1s")) > 1
+        assert min(rows[name] for name in ("pair_tick_stats_1s", "pair_tick_stats_1m", "pair_lead_lag")) > 1
     assert sums["csv"][0]["rejects"] == 4
     return sums
 
@@ -134,11 +138,24 @@ def _closed(path: Path, block_bytes: int = 1 << 22) -> list[tuple[Any, ...]]:
                 [str(frame.pairs[p]) for p in frame.pair], frame.open_time.tolist(),
                 [repr(x) for x in frame.zscore], [repr(x) for x in frame.hedge_ratio],
             )  # fmt: skip
+        elif group in ("pair_tick_stats", "pair_lead_lag"):
+            columns = _texts(table_rows(frame))
         else:
             continue
-        kind = f"{group} {frame.interval}"
-        rows += [(kind, *row) for row, done in zip(zip(*columns, strict=True), frame.complete, strict=True) if done]
+        kind = f"{group} {getattr(frame, 'interval', '')}"
+        done = getattr(frame, "complete", np.ones(len(frame), np.bool_))
+        rows += [(kind, *row) for row, final in zip(zip(*columns, strict=True), done, strict=True) if final]
     return rows
+
+
+def _texts(rows: TableRows) -> tuple[list[Any], ...]:
+    """Pair and time first, then all columns to the last bit."""
+    pair = rows.columns["pair"]
+    assert isinstance(pair, Labels)
+    others = [
+        c.texts() if isinstance(c, Labels) else [repr(value) for value in c.tolist()] for c in rows.columns.values()
+    ]
+    return pair.texts(), rows.columns[rows.table.timestamp].tolist(), *others  # type: ignore[union-attr]
 
 
 def test_what_was_said_stays_when_more_follows(csv_file: Path, tmp_path: Path) -> None:
@@ -156,7 +173,7 @@ def test_closed_rows_come_once_and_in_time_order(csv_file: Path) -> None:
     times: dict[tuple[str, str], list[int]] = {}
     for kind, name, open_time, *_ in _closed(csv_file, 3_000):
         times.setdefault((kind, name), []).append(open_time)
-    assert len(times) == 9
+    assert len(times) == 13
     for of_one in times.values():
         assert of_one == sorted(set(of_one))
 

@@ -11,13 +11,24 @@ import pytest
 from bytewax.dataflow import Dataflow
 from bytewax.errors import BytewaxRuntimeError
 from bytewax.testing import TestingSource, run_main
-from stored_frames import START, some_bars, some_events, some_latency, some_rejects, some_stats, some_status, some_ticks
+from stored_frames import (
+    START,
+    some_bars,
+    some_events,
+    some_latency,
+    some_looks,
+    some_rejects,
+    some_stats,
+    some_status,
+    some_tick_stats,
+    some_ticks,
+)
 
 from flows.domain.interval import Interval
 from flows.errors import StorageError
 from flows.sinks.files import ROW_GROUP_ROWS, ParquetSink
 from flows.sinks.tables import Storable
-from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS
+from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, PAIR_TICK_STATS_COLUMNS
 
 
 def _run(sink: ParquetSink, items: list[tuple[str, Storable]], fail_at: int | None = None) -> None:
@@ -39,6 +50,9 @@ ITEMS: list[tuple[str, Storable]] = [
     ("trades", some_ticks(6)),
     ("pair_stats", some_stats(4, "ols")),
     ("pair_stats", some_stats(5, "slow")),
+    ("pair_tick_stats", some_tick_stats(6)),
+    ("pair_tick_stats", some_tick_stats(2, Interval.M5)),
+    ("pair_lead_lag", some_looks(4)),
     ("rejects", some_rejects()),
     ("feed_events", some_events()),
     ("feed_status", some_status()),
@@ -52,7 +66,8 @@ def test_files_have_the_columns_of_the_tables_and_the_interval(tmp_path: Path) -
         _run(sink, ITEMS)
     out = tmp_path / "new" / "out"
     assert sorted(path.name for path in out.iterdir()) == [
-        "bars.parquet", "feed_events.parquet", "pair_stats.parquet", "rejects.parquet"
+        "bars.parquet", "feed_events.parquet", "pair_lead_lag.parquet", "pair_stats.parquet", "pair_tick_stats.parquet",
+        "rejects.parquet",
     ]  # fmt: skip
     bars = pd.read_parquet(out / "bars.parquet")
     assert list(bars.columns) == ["open_time", "symbol", "interval", *[name for name, _ in BAR_COLUMNS[2:]]]
@@ -70,6 +85,14 @@ def test_files_have_the_columns_of_the_tables_and_the_interval(tmp_path: Path) -
     assert stats["stale"].cast(pl.String).to_list()[:4] == [None, "y", "x", "both"]
     assert stats["zscore"].null_count() == 2  # null, not NaN
     assert stats["open_time"].dtype == pl.Datetime("us", "UTC")
+    ticks = pl.read_parquet(out / "pair_tick_stats.parquet")
+    assert ticks.columns == ["open_time", "pair", "interval", *[name for name, _ in PAIR_TICK_STATS_COLUMNS[2:]]]
+    assert ticks["interval"].to_list() == ["1s"] * 6 + ["5m"] * 2
+    assert ticks["pair"].to_list() == ["ETHUSDT/BTCUSDT"] * 3 + ["SOLUSDT/BTCUSDT"] * 3 + [
+        "ETHUSDT/BTCUSDT", "SOLUSDT/BTCUSDT",
+    ]  # fmt: skip
+    looks = pl.read_parquet(out / "pair_lead_lag.parquet")
+    assert looks["leader"].to_list() == ["x", "y", None, None]
     rejects = pl.read_parquet(out / "rejects.parquet")
     assert rejects["line"].to_list() == [7, 1, 8]
     assert bars["gap"].tolist() == [False, True, False, False] * 2 + [False, True]

@@ -14,7 +14,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from stored_frames import START, some_bars, some_events, some_latency, some_rejects, some_stats, some_status, some_ticks
+from stored_frames import (
+    START,
+    some_bars,
+    some_events,
+    some_latency,
+    some_looks,
+    some_rejects,
+    some_stats,
+    some_status,
+    some_tick_stats,
+    some_ticks,
+)
 
 from flows.domain.frames import FeedEvents, FeedLatency, FeedStatus, Rejects
 from flows.domain.interval import Interval
@@ -102,6 +113,8 @@ def _latency(rows: int) -> FeedLatency:
         ("bars", [some_bars]),
         ("bars", [partial(some_bars, interval=Interval.M5, complete=False)]),
         ("pair_stats", [partial(some_stats, model="ols"), partial(some_stats, model="slow")]),
+        ("pair_tick_stats", [some_tick_stats]),
+        ("pair_lead_lag", [some_looks]),
         ("rejects", [_rejects]),
         ("feed_events", [_events]),
         ("feed_events", [partial(_events, symbol="")]),

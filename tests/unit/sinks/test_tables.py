@@ -12,13 +12,15 @@ from stored_frames import (
     some_bars,
     some_events,
     some_latency,
+    some_looks,
     some_rejects,
     some_stats,
     some_status,
+    some_tick_stats,
     some_ticks,
 )
 
-from flows.domain.frames import Bars, PairStats, Ticks
+from flows.domain.frames import LEAD_REASONS, Bars, PairStats, Ticks
 from flows.domain.interval import Interval
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
@@ -27,7 +29,10 @@ from flows.sinks.counting import row_hashes
 from flows.sinks.tables import GROUPS, Storable, group_of, rows_by_table, table_of, table_rows
 from flows.storage.schema import REJECTS, TRADES
 
-FRAMES = [some_ticks(), some_bars(), some_stats(), some_rejects(), some_events(), some_status(), some_latency()]
+FRAMES = [
+    some_ticks(), some_bars(), some_stats(), some_rejects(), some_events(), some_status(), some_latency(),
+    some_tick_stats(), some_looks(),
+]  # fmt: skip
 
 
 def _texts(column: object) -> list[str | None]:
@@ -95,6 +100,25 @@ def test_statistics_say_which_leg_is_stale() -> None:
 def test_bars_and_statistics_say_what_lacks_trades() -> None:
     assert table_rows(some_bars()).columns["gap"].tolist() == [False, True, False, False]  # type: ignore[union-attr]
     assert _texts(table_rows(some_stats()).columns["gap"]) == ["y", "x", "both", None, "y"]
+
+
+def test_correlations_of_ticks_name_pair_reason_and_gap() -> None:
+    rows = table_rows(some_tick_stats())
+    assert rows.table.name == "pair_tick_stats_1s"
+    assert _texts(rows.columns["pair"]) == ["ETHUSDT/BTCUSDT"] * 3 + ["SOLUSDT/BTCUSDT"] * 3
+    assert _texts(rows.columns["reason"]) == ["warming_up", None, None] * 2
+    assert _texts(rows.columns["gap"]) == [None, "y", "x", "both", None, "y"]
+    assert np.isnan(rows.columns["correlation"]).tolist() == [True, False, False] * 2  # type: ignore[arg-type]
+    assert rows.columns["x_variance"][1] == some_tick_stats().x_variance[1]  # type: ignore[index]
+
+
+def test_looks_name_the_leader_and_leave_an_end_open() -> None:
+    columns = table_rows(some_looks()).columns
+    assert _texts(columns["pair"]) == ["ETHUSDT/BTCUSDT"] * 2 + ["SOLUSDT/BTCUSDT"] * 2
+    assert _texts(columns["leader"]) == ["x", "y", None, None]
+    assert _texts(columns["reason"]) == [None, None, LEAD_REASONS[2], LEAD_REASONS[3]]
+    assert str(columns["lead_low_ms"].tolist()) == "[40.0, nan, nan, nan]"  # type: ignore[union-attr]
+    assert columns["timestamp"].tolist() == [START + k * S for k in range(4)]  # type: ignore[union-attr]
 
 
 def test_events_without_a_leg_or_ids_have_null_there() -> None:
