@@ -191,16 +191,28 @@ def test_the_marks_and_the_feed_come_out_in_the_database(questdb: ManagedServer)
     run_main(
         build(settings, TestingSource([*items[:50], *beside, *items[50:]]), QuestDBSink(questdb.address, "gaps"), 500)
     )
-    marked = "SELECT datediff('s', '2024-07-19T00:00:00Z'::timestamp, open_time) FROM gaps_{} WHERE {} AND complete ORDER BY open_time"
+    marked = (
+        "SELECT datediff('s', '2024-07-19T00:00:00Z'::timestamp, open_time) FROM gaps_{} WHERE {} ORDER BY open_time"
+    )
     wanted = {
-        ("bars_1s", "symbol = 'BTCUSDT' AND gap"): [99, 125],
-        ("bars_1s", "symbol = 'ETHUSDT' AND gap"): [],
-        ("bars_1m", "symbol = 'BTCUSDT' AND gap"): [60],
-        ("pair_stats_1s", "gap = 'x'"): [99, 125],
-        ("pair_stats_1s", "gap IS NULL"): [second for second in range(149) if not 99 <= second <= 125],
+        ("bars_1s", "symbol = 'BTCUSDT' AND gap AND complete"): [99, 125],
+        ("bars_1s", "symbol = 'ETHUSDT' AND gap AND complete"): [],
+        ("bars_1m", "symbol = 'BTCUSDT' AND gap AND complete"): [60],
+        ("pair_stats_1s", "gap = 'x' AND complete"): [99, 125],
+        ("pair_stats_1s", "gap IS NULL AND complete"): [second for second in range(149) if not 99 <= second <= 125],
+        ("pair_tick_stats_1s", "pair = 'ETHUSDT/BTCUSDT'"): [second for second in range(149) if not 99 < second < 125],
+        ("pair_tick_stats_1s", "gap = 'x'"): [125],
     }
     with connect(questdb.read_address) as connection:
-        for table in ("bars_1s", "bars_1m", "pair_stats_1s", "feed_events", "feed_status", "feed_latency"):
+        for table in (
+            "bars_1s",
+            "bars_1m",
+            "pair_stats_1s",
+            "pair_tick_stats_1s",
+            "feed_events",
+            "feed_status",
+            "feed_latency",
+        ):
             connection.execute(f"SELECT wait_wal_table('gaps_{table}')")
         found = {key: [row[0] for row in connection.execute(marked.format(*key)).fetchall()] for key in wanted}
         events = connection.execute(
