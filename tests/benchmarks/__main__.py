@@ -10,6 +10,7 @@ from tests.benchmarks.files import captures, collector, csv_many, csv_pair, parq
 from tests.benchmarks.live import live
 from tests.benchmarks.page import page
 from tests.benchmarks.table import Line, show
+from tests.benchmarks.ticks import ticks
 
 WORKS = {
     "csv": csv_pair,
@@ -17,6 +18,7 @@ WORKS = {
     "parquet": parquet,
     "capture": captures,
     "collector": collector,
+    "ticks": ticks,
     "questdb": replayed,
     "live": live,
     "page": page,

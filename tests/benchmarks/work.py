@@ -39,13 +39,14 @@ def _work(name: str, symbols: int) -> Callable[[Path], Any]:
 
 
 def bench_settings(symbols: int) -> Any:
-    """The default settings with as many pairs."""
+    """The default settings with as many pairs; without correlation of ticks, which no other program here makes: it has lines of its own."""
     from flows.settings import load
 
     settings = load(environment={})
     return replace(
         settings,
         market=replace(settings.market, pairs=pairs_of(symbols)),
+        ticks=replace(settings.ticks, enabled=False),
         sinks=replace(settings.sinks, store_trades=False),
     )
 
