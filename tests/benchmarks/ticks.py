@@ -14,7 +14,7 @@ def ticks(ticks: int, repeats: int) -> list[Line]:
     )
     per_look = (looking["ms_per_s"] - alone["ms_per_s"]) / looking["looks_per_s"]
     what = "correlation of ticks, 100 symbols, 99 pairs, 20,000 trades/s"
-    cost = f"{alone['ms_per_s']:.1f} ms a second without looks at which leg leads, {looking['ms_per_s']:.1f} with one a pair each {_EVERY_S} s"
+    cost = f"{alone['ms_per_s']:.1f} ms a second without looks at which leg leads, {looking['ms_per_s']:.1f} with one each {_EVERY_S} s"
     looks = f"{per_look:.1f} ms a look, {looking['looks_per_s']:.2f} looks a second; slowest without looks {alone['slowest_ms']:.1f} ms"
     return [
         at_most(f"{what}, 1s, 1m, 5m", alone["ms_per_s"] / 10, 5.0, "% of a core", cost),

@@ -80,6 +80,11 @@ def test_the_environment_is_that_of_the_process_unless_given(monkeypatch: pytest
 
 
 MISTAKES = {
+    "window of ticks too short": ("[ticks]\nwindow = 2\n", "ticks.window must be from 3 to 100000, was 2"),
+    "look too short": ("[ticks]\nlook_window_s = 19\n", "ticks.look_window_s must be from 20 to 3600, was 19"),
+    "looks of too few ticks": ("[ticks]\nlook_ticks = 59\n", "ticks.look_ticks must be from 60 to 100000, was 59"),
+    "ticks neither on nor off": ("[ticks]\nenabled = 1\n", "ticks.enabled must be true or false, was 1"),
+    "unknown key of ticks": ("[ticks]\nwindows = 9\n", 'unknown key ticks.windows; did you mean "ticks.window"?'),
     "unknown section": ("[bar]\n", 'unknown section [bar]; did you mean "bars"?'),
     "unknown section, nothing near": ("[zzz]\n", "unknown section [zzz]; valid: bars, binance,"),
     "a section that is none": ("bars = 3\n", "[bars] must be a table, was 3"),
