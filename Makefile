@@ -4,8 +4,9 @@ BIN := .venv/bin
 export OPENBLAS_NUM_THREADS ?= 1
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 
-# The long ones: faults and kills for ten seeds (about 20 minutes), and load for ten minutes.
-.PHONY: run test bench chaos load check setup setup-dev
+# The long ones: faults and kills for ten seeds (about 20 minutes), load for ten minutes,
+# and simulations of what tests and intervals are worth (about 5 minutes).
+.PHONY: run test bench chaos load calibrate check setup setup-dev
 .DEFAULT_GOAL := run
 
 run: setup
@@ -23,6 +24,9 @@ chaos: setup-dev
 
 load: setup-dev
 	@exec $(BIN)/python -m tests.load $(ARGS)
+
+calibrate: setup-dev
+	@exec $(BIN)/python -m tests.calibration $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff check .

@@ -3,7 +3,7 @@
 import numpy as np
 
 from flows.stats.correlation_interval import correlation_interval
-from tests.calibration.tests_of_pair import Rate
+from tests.calibration.rate import Rate
 
 CLAIMED = (0.92, 0.97)
 NO_CLAIM = (0.0, 1.0)

@@ -6,7 +6,6 @@ usual mistakes, and must be seen to be mistaken.
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,28 +21,12 @@ from flows.stats.battery.pair_tests import battery
 from flows.stats.battery.regression import regression
 from flows.stats.battery.variance_ratio import variance_ratio
 from flows.stats.battery.verdict import discoveries, verdict
+from tests.calibration.rate import Rate
 from tests.calibration.simulated_pairs import reverting, tied, unrelated, walk
 
 N = 600
 BETA = 0.8
 MINUTE_US = 60_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """A measured rate with the limits that it is claimed to keep: 0 and 1 where nothing is claimed."""
-
-    what: str
-    measured: float
-    runs: int
-    low: float = 0.0
-    high: float = 1.0
-
-    @property
-    def met(self) -> bool:
-        """Within the limits, but for three standard errors of so many runs."""
-        below, above = (3.0 * math.sqrt(limit * (1.0 - limit) / self.runs) for limit in (self.low, self.high))
-        return self.low - below <= self.measured <= self.high + above
 
 
 def calibrate_tests(runs: int, seed: int) -> list[Rate]:

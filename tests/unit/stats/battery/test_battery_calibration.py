@@ -9,8 +9,9 @@ import numpy as np
 import flows.stats.battery
 from flows.stats.battery.mackinnon import p_value
 from flows.stats.battery.pair_tests import battery
+from tests.calibration.rate import Rate
 from tests.calibration.simulated_pairs import unrelated
-from tests.calibration.tests_of_pair import Rate, calibrate_tests
+from tests.calibration.tests_of_pair import calibrate_tests
 
 
 def test_every_rate_keeps_to_its_claim() -> None:
