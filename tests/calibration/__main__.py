@@ -1,4 +1,4 @@
-"""`make calibrate`: every test's false positives, every interval's coverage and every z-score's worth, simulated where the truth is known."""
+"""`make calibrate`: false positives of the tests, coverage of the intervals, worth of the z-scores, simulated where the truth is known."""
 
 import argparse
 import sys
@@ -26,9 +26,13 @@ PARTS: dict[str, Callable[[int, int], Sequence[Rate | Figure]]] = {
 def main() -> int:
     """The exit code: 0 if everything that is claimed was met."""
     parser = argparse.ArgumentParser(prog="make calibrate", description=__doc__)
-    parser.add_argument("--runs", type=int, default=2_000, help="simulated windows of each figure; 2,000 take about 5 minutes")
+    parser.add_argument(
+        "--runs", type=int, default=2_000, help="simulated windows of each figure; 2,000 take about 5 minutes"
+    )
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all where none is named")
+    parser.add_argument(
+        "parts", nargs="*", choices=[*PARTS, []], help=f"of {', '.join(PARTS)}; all where none is named"
+    )
     options = parser.parse_args()
     broken = 0
     for name in options.parts or PARTS:

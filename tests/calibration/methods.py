@@ -66,7 +66,9 @@ def _zscores(rng: np.random.Generator, runs: int) -> Iterator[Figure]:
         stats = statistics_of(bars, Model("m", method=method, window=n, z_window=n), 10_000)
         for column, name in (("zscore", "in-sample z"), ("zscore_one_step", "one-step z")):
             z = _shaped(stats, column)
-            yield Figure(f"{method}: correlation of {name} with the mispricing", _likeness(z, planted), pairs, 0.75, 1.0)
+            yield Figure(
+                f"{method}: correlation of {name} with the mispricing", _likeness(z, planted), pairs, 0.75, 1.0
+            )
         if method == "ols":
             beta = _shaped(stats, "hedge_ratio")
             usual = np.array([_usual(y, x, b, n) for (y, x), b in zip(legs, beta, strict=True)])

@@ -14,23 +14,13 @@ from flows.asynchrony.pair_ticks import Limits, PairTickStatistics
 from flows.domain.frames import LEAD_REASONS, PairLeadLag
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
+from tests.calibration.simulated_ticks import for_a_look, moving
 
 
 def _simulated(
     rng: np.random.Generator, seconds: int, rate_y: float, rate_x: float, rho: float, lead_us: int, noise: float = 0.0
 ) -> tuple[Series, Series]:
-    """Two Brownian motions seen at Poisson times; what they share reaches y `lead_us` after x. `noise`: a bounce at each trade."""
-    steps = seconds * 1_000 + 12_000
-    shared, own = rng.normal(0, 1e-5, (2, steps))
-    x, y = np.cumsum(shared), np.cumsum(rho * shared + math.sqrt(1 - rho * rho) * own)
-
-    def seen(path: np.ndarray, rate: float, shift_us: int) -> Series:
-        time = np.unique(rng.integers(0, seconds * S, rng.poisson(rate * seconds)))
-        return thinned(
-            Series(time, path[6_000 + (time - shift_us) // 1_000] + noise * rng.normal(size=len(time))), FINEST_US
-        )
-
-    return seen(y, rate_y, lead_us), seen(x, rate_x, 0)
+    return for_a_look(moving(rng, seconds, rho, lead_us, (rate_y, rate_x), noise))
 
 
 def _reason(found: Look) -> str | None:
