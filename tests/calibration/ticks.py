@@ -39,7 +39,7 @@ def _correlations(rng: np.random.Generator, runs: int) -> list[Figure]:
 
 
 def _of_ticks(y: Series, x: Series) -> float:
-    """Over all seconds but the first ones, in which the legs begin."""
+    """Over all seconds but the first ones, in which the legs begin. From the sums: a single estimate beyond ±1 counts for the mean too."""
     pair = Pair("Y", "X")
     legs = {
         symbol: LegTicks(leg.time, leg.log_price, np.full(len(leg), NO_GAP), SECONDS * S)
@@ -47,7 +47,8 @@ def _of_ticks(y: Series, x: Series) -> float:
     }
     statistics = PairTickStatistics((pair,), (Interval.S1,), SECONDS - 60, LookRule(), Limits())
     rows = [chunk.rows for chunk in statistics.update(legs) if isinstance(chunk.rows, PairTickStats)]
-    return float(rows[-1].correlation[-1])
+    last = rows[-1]
+    return float(last.covariance[-1] / np.sqrt(last.y_variance[-1] * last.x_variance[-1]))
 
 
 def _of_seconds(y: Series, x: Series) -> float:
