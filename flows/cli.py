@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _SOURCES = ("auto", "binance", "simulated")
 _ORIGINS = ("live", "simulated", "replay")
+_RESUME_S = 5.0
 _TICK_S = 0.1
 
 
@@ -110,9 +111,19 @@ def _db(options: argparse.Namespace) -> int:
     )
     with stop_requests() as stopping, server:
         _say(f"QuestDB console: {server.address.console_url}  (Ctrl-C stops it)")
+        before: list[str] = []
+        due_s = time.monotonic()
         while not stopping():
             if end := server.ended():
                 raise end
+            if time.monotonic() >= due_s:
+                due_s = time.monotonic() + _RESUME_S
+                suspended = server.resume_tables()
+                if suspended and not before:
+                    _say(
+                        f"QuestDB suspended {', '.join(suspended)}: is {server.root} full? They are resumed until there is room"
+                    )
+                before = suspended
             time.sleep(_TICK_S)
     return 0
 

@@ -1,5 +1,6 @@
 """A child process with a bounded log."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,14 +25,23 @@ class BoundedLog:
         self.last_lines: deque[str] = deque(maxlen=_KEPT_LINES)
 
     def write(self, line: bytes) -> None:
-        """Append a line; start a new file when this one is full."""
+        """Append a line; start a new file when this one is full. On a full device the line is only remembered."""
         self.last_lines.append(line.decode(errors="replace").rstrip())
-        if self._file.tell() + len(line) > self._limit:
-            self._file.close()
-            self._path.replace(self._path.with_name(self._path.name + ".1"))
-            self._file = self._path.open("ab")
-        self._file.write(line)
-        self._file.flush()
+        try:
+            if self._file.tell() + len(line) > self._limit:
+                self._file.close()
+                self._path.replace(self._path.with_name(self._path.name + ".1"))
+                self._file = self._path.open("ab")
+            self._file.write(line)
+            self._file.flush()
+        except (
+            OSError,
+            ValueError,
+        ):  # a full device: the child must not wait for its log, which goes on when there is room
+            with contextlib.suppress(OSError):
+                self._file.close()
+            with contextlib.suppress(OSError):
+                self._file = self._path.open("ab")
 
     def close(self) -> None:
         """No more lines."""
@@ -55,7 +65,7 @@ class ChildProcess:
             log: takes standard output and standard error.
             keep_open: file descriptors to hand on, such as a lock that must live as long as the program.
         """
-        self._log = BoundedLog(log)
+        self._log, self._asked = BoundedLog(log), False
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(_LAUNCH), str(os.getpid()), *argv],
             env=dict(environment),
@@ -85,11 +95,17 @@ class ChildProcess:
         except subprocess.TimeoutExpired:
             return None
 
+    def ask(self, how: signal.Signals = signal.SIGTERM) -> None:
+        """Ask it to end, without waiting; once is enough."""
+        if not self._asked and self.poll() is None:
+            self._asked = True
+            self._process.send_signal(how)
+
     def stop(self, timeout_s: float, first: signal.Signals = signal.SIGTERM) -> bool:
         """Ask it to end, wait, then kill it and its session. True if it ended when asked."""
         asked = True
         if self.poll() is None:
-            self._process.send_signal(first)
+            self.ask(first)
             asked = self.wait(timeout_s) is not None
         self._kill_session()
         self._process.wait()

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 
 from flows.errors import StorageError
 from flows.process.child import ChildProcess
@@ -114,6 +115,20 @@ class ManagedServer:
     def ended(self) -> StorageError | None:
         """What to say if the server has ended by itself since `start()`, else None."""
         return None if self._child is None else self._end_of(self._child)
+
+    def resume_tables(self) -> list[str]:
+        """Let tables go on that the server suspended, as it does on a full device; which they were. What it had accepted is kept.
+
+        A table for which there is still no room is suspended again, and is among those of the next call.
+        """
+        try:
+            with connect(self.address, timeout_s=2.0) as sql:
+                found = [row[0] for row in sql.execute("SELECT name FROM wal_tables() WHERE suspended").fetchall()]
+                for name in found:
+                    sql.execute(SQL("ALTER TABLE {} RESUME WAL").format(Identifier(name)))
+        except (StorageError, psycopg.Error):  # it is not there, or busy: next time
+            return []
+        return found
 
     def __enter__(self) -> "ManagedServer":
         self.start()

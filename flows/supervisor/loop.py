@@ -23,6 +23,7 @@ class Child:
         ready: asked again and again after a start until it says True; it must answer within a second. Children further down the
             list start only while all before them are ready.
         ready_line: said each time it gets ready.
+        aside: it keeps nothing and nothing needs it, so at the end it is asked first and waited for last, while the others end.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Child:
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
     ready: Callable[[], bool] = lambda: True
     ready_line: str = ""
+    aside: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,11 @@ class _Running:
         self._start_at = now + self._pause
         self._pause = min(2 * self._pause, self._pauses.longest)
 
+    def ask(self) -> None:
+        """Ask it to end, without waiting."""
+        if self._process is not None:
+            self._process.ask()
+
     def stop(self) -> None:
         """Ask it to end; kill it if it does not."""
         if self._process is None:
@@ -89,7 +96,7 @@ class _Running:
 
 
 def supervise(children: Sequence[Child], logs: Path, pauses: Pauses, say: Callable[[str], None]) -> None:
-    """Run the children until SIGINT, SIGTERM or SIGHUP, then stop them in reverse order and return.
+    """Run the children until SIGINT, SIGTERM or SIGHUP, then stop them in reverse order, those aside meanwhile, and return.
 
     Must be called in the main thread: signals arrive there, and a child is killed by the kernel when the thread that started it
     ends. The logs of the children are `<logs>/<name>.log`.
@@ -107,5 +114,8 @@ def supervise(children: Sequence[Child], logs: Path, pauses: Pauses, say: Callab
                 else:
                     time.sleep(_TICK_S)
         finally:
-            for each in reversed(running):
+            aside = [each for each in running if each.child.aside]
+            for each in aside:
+                each.ask()
+            for each in [*(each for each in reversed(running) if not each.child.aside), *aside]:
                 each.stop()

@@ -172,7 +172,7 @@ def _page(stack: Stack, env: dict[str, str]) -> Child:
         *("--address", page.host, "--port", str(page.port), "--liveness", *origins),
     ]
     url = f"http://{page.host}:{page.port}"
-    return Child("page", argv, env, lambda: _answers(f"{url}/liveness"), f"page: {url}/app")
+    return Child("page", argv, env, lambda: _answers(f"{url}/liveness"), f"page: {url}/app", aside=True)
 
 
 def _answers(url: str) -> bool:

@@ -29,7 +29,7 @@ note("started")
 '''
 def child(name, code):
     argv = [sys.executable, "-c", PRELUDE + code, str(here), name]
-    return Child(name, argv, dict(os.environ), (here / f"{name} is ready").exists, f"{name}: ready")
+    return Child(name, argv, dict(os.environ), (here / f"{name} is ready").exists, f"{name}: ready", name == "aside")
 def say(line): print(line, flush=True)
 programs = PROGRAMS
 supervise([child(*program) for program in programs.items()], here / "logs", Pauses(*PAUSES), say)
@@ -157,6 +157,20 @@ def test_a_deaf_child_is_killed_after_the_time_out(run: Run) -> None:
 
     assert code == 0
     assert said == ["polite: stopped", "deaf: stopped (killed: it did not end within 0.5 s)", "all stopped"]
+
+
+def test_a_child_aside_ends_while_the_others_do(run: Run) -> None:
+    wait = "signal.signal(signal.SIGTERM, lambda *_: (note('asked'), time.sleep(0.5), end())); " + _RUNS
+    supervised = run({"first": wait, "second": wait, "aside": wait})
+    supervised.read_until("aside: ready")
+
+    code, said = supervised.end(signal.SIGTERM)
+
+    assert (code, said) == (0, ["second: stopped", "first: stopped", "aside: stopped", "all stopped"])
+    ends = [line for line in supervised.journal() if line[1] != "started"]
+    assert ends.index(("aside", "asked")) < ends.index(("second", "stopped")), "asked with the first of the others"
+    assert ends.index(("aside", "stopped")) < ends.index(("first", "stopped")), "nobody waited for it"
+    assert ends.index(("second", "stopped")) < ends.index(("first", "asked")), "the others end one after another"
 
 
 def test_no_child_outlives_a_supervisor_that_is_killed(run: Run) -> None:

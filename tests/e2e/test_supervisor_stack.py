@@ -72,7 +72,7 @@ def test_the_stack_runs_survives_deaths_and_stops_when_asked(stack: Stack) -> No
     family = psutil.Process(supervisor.pid).children(recursive=True)
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(timeout=60) == 0
-    assert stack.output.splitlines()[-4:] == [f"{name}: stopped" for name in ("page", "flow", "exchange", "questdb")]
+    assert stack.output.splitlines()[-4:] == [f"{name}: stopped" for name in ("flow", "exchange", "questdb", "page")]
     assert not psutil.wait_procs(family, timeout=1)[1]
     assert sorted(path.name for path in stack.folder.iterdir()) == ["output", "var"]
 

@@ -48,6 +48,14 @@ def test_a_log_keeps_the_newest_and_never_outgrows_its_limit(tmp_path: Path) -> 
     assert log.last_lines[-1] == "line 0999"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_log_on_a_full_device_keeps_no_child_waiting() -> None:
+    child = _python("for number in range(20_000): print('line', number)", Path("/dev/full"))
+
+    assert child.wait(30) == 0, "more than a pipe holds"
+    assert child.last_lines()[-1] == "line 19999"
+
+
 def test_a_child_that_ends_when_asked_is_not_killed(tmp_path: Path) -> None:
     child = _python("import time; print('up', flush=True); time.sleep(600)", tmp_path / "c.log")
     _wait_for_line(child, "up")

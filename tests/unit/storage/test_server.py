@@ -178,3 +178,21 @@ def test_it_dies_with_a_parent_that_is_killed(tmp_path: Path, free_ports: Callab
         parent.kill()
         server.wait(timeout=10)
     assert not server.is_running()
+
+
+def test_a_table_that_the_server_suspended_goes_on(
+    tmp_path: Path, free_ports: Callable[[int], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QDB_DEV_MODE_ENABLED", "true")  # or SUSPEND WAL is refused
+    suspended = "SELECT suspended FROM wal_tables() WHERE name = 'crowded'"
+    with ManagedServer(tmp_path / "db", "127.0.0.1", *free_ports(3)) as server, connect(server.address) as sql:
+        sql.execute("CREATE TABLE crowded (at TIMESTAMP, n LONG) TIMESTAMP(at) PARTITION BY DAY WAL")
+        sql.execute("ALTER TABLE crowded SUSPEND WAL WITH 28, 'No space left on device'")
+        sql.execute("INSERT INTO crowded VALUES (0, 1)")
+        assert sql.execute(suspended).fetchall() == [(True,)]
+        assert server.resume_tables() == ["crowded"]
+        assert sql.execute(suspended).fetchall() == [(False,)]
+        sql.execute("SELECT wait_wal_table('crowded')")
+        assert sql.execute("SELECT n FROM crowded").fetchall() == [(1,)], "what it had accepted is kept"
+        assert server.resume_tables() == []
+    assert server.resume_tables() == [], "nor does it matter that it is away"
