@@ -51,39 +51,51 @@ def live(tmp_path: Path, free_ports: Callable[[int], list[int]]) -> Iterator[Sta
     assert "Traceback" not in made.output, made.output
 
 
+def _pills(desk: DeskPage, colour: str, symbol: str = "") -> int:
+    leg = f'span[data-leg="{symbol}"]' if symbol else "span[data-leg]"
+    return desk.page.locator(f"{leg} .pill.{colour}").count()
+
+
+def _alert(desk: DeskPage) -> int:
+    return desk.page.get_by_role("alert").filter(has_text="BTCUSDT silent since").count()
+
+
 def test_an_acknowledged_stream_that_stays_silent_turns_page_and_readyz_red_within_5_s(page: Page, live: Stack) -> None:
     desk = DeskPage(page, f"http://127.0.0.1:{live.ports['DASHBOARD__PORT']}/app")
-    desk.open("", view="feed")  # header and banner are those of every view, and no chart is drawn meanwhile
-    desk.until("both legs live", lambda: desk.page.locator("span[data-leg] .pill.teal").count() == 2, 30)
+    desk.open("", view="feed")
+    charts = DeskPage(page.context.new_page(), desk.url)
+    charts.open("")
+    charts.until("bars of both legs", lambda: len(charts.rows("time")) > 3, 30)
+    for each in (desk, charts):
+        each.until("both legs live", lambda each=each: _pills(each, "teal") == 2, 30)  # type: ignore[misc]
     assert ready(live)[1]["ready"] is True
     assert status(live)[0] == 0
 
     live.exchange("/control/add", fault="silent", stream=STREAM)
     fell = time.monotonic()
-    red = {"page": 0.0, "readyz": 0.0}
-    alert = desk.page.get_by_role("alert").filter(has_text="BTCUSDT silent since")
+    red = {"feed": 0.0, "workspace": 0.0, "readyz": 0.0}
 
     def all_red() -> bool:
         if not red["readyz"] and ready(live)[0] == 503:
             red["readyz"] = time.monotonic() - fell
-        if not red["page"] and alert.count() and desk.page.locator('span[data-leg="BTCUSDT"] .pill.red').count():
-            red["page"] = time.monotonic() - fell
+        for view, each in (("feed", desk), ("workspace", charts)):
+            if not red[view] and _alert(each) and _pills(each, "red", "BTCUSDT"):
+                red[view] = time.monotonic() - fell
         return all(red.values())
 
     desk.until("red", all_red, 3 * RED_WITHIN_S)
     assert max(red.values()) <= RED_WITHIN_S, f"red after so many seconds: {red}"
     assert "BTCUSDT" in ready(live)[1]["legs"]
     assert "ETHUSDT" not in ready(live)[1]["legs"]
-    assert desk.page.locator('span[data-leg="ETHUSDT"] .pill.teal').count() == 1
+    assert _pills(desk, "teal", "ETHUSDT") == _pills(charts, "teal", "ETHUSDT") == 1
     code, said = status(live)
     assert (code, said.startswith("NOT READY")) == (1, True)
     assert re.search(r"BTCUSDT\s+silent", said)
 
     live.exchange("/control/clear")
-    desk.until(
-        "recovered", lambda: ready(live)[0] == 200 and desk.page.locator("span[data-leg] .pill.teal").count() == 2, 30
-    )
-    desk.until("no banner", lambda: "BTCUSDT silent" not in desk.text("banner"), RED_WITHIN_S)
+    desk.until("recovered", lambda: ready(live)[0] == 200 and _pills(desk, "teal") == _pills(charts, "teal") == 2, 30)
+    for each in (desk, charts):
+        each.until("no banner", lambda each=each: "BTCUSDT silent" not in each.text("banner"), RED_WITHIN_S)  # type: ignore[misc]
     assert status(live)[0] == 0
     kinds = desk.until("its events", lambda: re.findall(r"silent|flowing", desk.text("feed-events")))
     assert {"silent", "flowing"} <= set(kinds)
