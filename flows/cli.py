@@ -67,6 +67,23 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(command=_replay)
 
+    audit = commands.add_parser("audit", help="prove on files that no number depends on later input, cuts or restarts")
+    audit.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="files as pairs replay takes them")
+    audit.add_argument("-c", "--config", metavar="FILE", help="settings file")
+    audit.add_argument("--pair", metavar="Y/X", action="append", help="instead of the settings' pairs; may be repeated")
+    audit.add_argument("--runs", metavar="N", type=_positive, default=3, help="of each kind; default: %(default)s")
+    audit.add_argument("--seed", metavar="N", type=int, help="of everything random; default: a new one, printed")
+    audit.add_argument(
+        "--window",
+        metavar="N",
+        type=_window,
+        help="bars of the short forms of the models; default: as the input is long",
+    )
+    audit.add_argument(
+        "--warmup", action="store_true", help="instead: how long each value depends on where history started"
+    )
+    audit.set_defaults(command=_audit)
+
     capture = commands.add_parser("capture", help="keep every raw message of the feed in files for pairs replay")
     capture.add_argument(
         "--out", metavar="DIR", type=Path, required=True, help="folder; a capture in it is gone on with"
@@ -134,6 +151,28 @@ def _replay(options: argparse.Namespace) -> int:
 
     send(options.paths, settings, options.out, options.dataset)
     return 0
+
+
+def _audit(options: argparse.Namespace) -> int:
+    settings = _with_pairs(options)
+    from flows.audit.command import run_audit
+
+    good = run_audit(options.paths, settings, options.seed, options.runs, options.window, options.warmup)
+    return 0 if good else 1
+
+
+def _positive(text: str) -> int:
+    return _at_least(1, text)
+
+
+def _window(text: str) -> int:
+    return _at_least(3, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f'expected a whole number from {least} on, found "{text}"')
+    return int(text)
 
 
 def _capture(options: argparse.Namespace) -> int:

@@ -5,16 +5,18 @@ from pathlib import Path
 
 from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
-from bytewax.testing import run_main
+from bytewax.testing import cluster_main, run_main
 
 from flows.errors import PairdeskError, StorageError
 
 
-def run(flow: Dataflow, state: Path | None = None, snapshot_s: int = 10) -> None:
+def run(flow: Dataflow, state: Path | None = None, snapshot_s: float = 10, workers: int = 1) -> None:
     """Run it; where it failed on purpose the error is the one that was raised, not what the engine wraps around it.
 
     Args:
         state: folder of its snapshots, made where missing; None: it is not gone on with after a kill.
+        snapshot_s: seconds between snapshots, 0: one after every batch of the source.
+        workers: threads that share the keys.
 
     Raises:
         PairdeskError: of a step, a source or a sink. StorageError: the folder cannot be used.
@@ -28,8 +30,14 @@ def run(flow: Dataflow, state: Path | None = None, snapshot_s: int = 10) -> None
         except OSError as error:
             raise StorageError(f"{state}: cannot be written: {error.strerror}") from error
         recovery = RecoveryConfig(str(state))  # type: ignore[no-untyped-call]
+    every = timedelta(seconds=snapshot_s)
     try:
-        run_main(flow, epoch_interval=timedelta(seconds=snapshot_s), recovery_config=recovery)  # type: ignore[no-untyped-call]
+        if workers == 1:
+            run_main(flow, epoch_interval=every, recovery_config=recovery)  # type: ignore[no-untyped-call]
+        else:
+            cluster_main(  # type: ignore[no-untyped-call]
+                flow, [], 0, epoch_interval=every, recovery_config=recovery, worker_count_per_proc=workers
+            )
     except RuntimeError as error:
         raise _cause(error) from error
 

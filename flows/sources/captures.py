@@ -52,8 +52,7 @@ class ForeignLines:
 
 
 class CaptureFiles:
-    """Reads captures one after the other, as they were recorded: in the order of their names if the recorder gave them, else of their first
-    receive times.
+    """Reads captures one after the other, in the order in which they were recorded.
 
     Args: as `TickFiles`; the feed's numbers as `flows.sources.binance.feed.Feed`, for foreign captures.
 
@@ -70,8 +69,7 @@ class CaptureFiles:
         block_bytes: int,
         state: CaptureState | None = None,
     ) -> None:
-        named = are_named_in_order(paths)
-        self._paths = sorted(paths, key=lambda path: (0 if named else _first_received(path), path))
+        self._paths = in_recorded_order(paths)
         self._block_bytes, self._reject_share = block_bytes, reject_share
         self._ours = are_sessions(self._paths)
         before = state.lines if state else None
@@ -156,6 +154,12 @@ class CaptureFiles:
         )
         tally.notes += self._lines.notes
         self._lines.notes.clear()
+
+
+def in_recorded_order(paths: Sequence[Path]) -> list[Path]:
+    """Captures as they were recorded: in the order of their names if the recorder gave them, else of their first receive times."""
+    named = are_named_in_order(paths)
+    return sorted(paths, key=lambda path: (0 if named else _first_received(path), path))
 
 
 _RECEIVED = re.compile(rb'"recv_ns"\s*:\s*(\d+)')

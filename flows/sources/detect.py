@@ -17,6 +17,8 @@ from flows.sources.text import TextReader
 
 _HEAD = 65_536
 _PIECE = 1 << 20
+PARQUET_ROW_BYTES = 64
+"""What a row of a Parquet file counts in a block."""
 
 Kind = Literal["csv", "ndjson", "parquet", "capture"]
 Reader = TextReader | ParquetReader
@@ -44,7 +46,7 @@ class TickFile:
     ) -> Reader:
         """A reader from a position on, as an earlier reader told it."""
         if self.form is None:
-            return ParquetReader(self.path, table, accepts, max(1, block_bytes // 64), position)
+            return ParquetReader(self.path, table, accepts, max(1, block_bytes // PARQUET_ROW_BYTES), position)
         stream = ByteStream(self.path, position)
         return TextReader(stream, self.form, table, accepts, block_bytes, position, line)
 
