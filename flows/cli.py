@@ -71,7 +71,9 @@ def _parser() -> argparse.ArgumentParser:
     audit.add_argument("paths", metavar="PATH", nargs="+", type=Path, help="files as pairs replay takes them")
     audit.add_argument("-c", "--config", metavar="FILE", help="settings file")
     audit.add_argument("--pair", metavar="Y/X", action="append", help="instead of the settings' pairs; may be repeated")
-    audit.add_argument("--runs", metavar="N", type=_positive, default=3, help="of each kind; default: %(default)s")
+    audit.add_argument(
+        "--runs", metavar="N", type=_positive, default=2, help="rounds of random runs; default: %(default)s"
+    )
     audit.add_argument("--seed", metavar="N", type=int, help="of everything random; default: a new one, printed")
     audit.add_argument(
         "--window",

@@ -25,7 +25,7 @@ def run_audit(
     """Audit files and print what was found; whether it passed. A look at history has nothing to fail.
 
     Args:
-        seed: None: a new one. rounds: trials of each kind, or starts for each length of bars.
+        seed: None: a new one. rounds: of trials, or starts for each length of bars.
 
     Raises:
         PairdeskError: files or models that cannot be used.

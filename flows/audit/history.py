@@ -13,11 +13,10 @@ import numpy as np
 
 from flows.audit.cells import Rows, Texts, nulls
 from flows.audit.compare import Entity, Sequences
-from flows.audit.runs import Builder, Said, fitted_runner, scratch
+from flows.audit.runs import Said, fitted_runner, scratch
 from flows.audit.sources import Treatment
 from flows.domain.frames import I64
 from flows.domain.model import Model
-from flows.pairs import build
 from flows.settings import Settings
 
 
@@ -64,7 +63,6 @@ def history(
     starts: int,
     window: int | None = None,
     on_run: Callable[[int, int], None] = lambda done, of: None,
-    builder: Builder = build,
 ) -> History:
     """Run the files as a whole and from later times on, and compare.
 
@@ -76,7 +74,7 @@ def history(
         InputError: files that cannot be used. SettingsError: models that cannot.
     """
     found: dict[tuple[str, str, str], Dependence] = {}
-    runner = fitted_runner(paths, settings, window, builder)
+    runner = fitted_runner(paths, settings, window)
     with scratch() as folder:
         full = runner.run(paths, folder)
         drawn = _drawn(full, starts, Random(seed))

@@ -8,10 +8,10 @@ from rich.table import Table as Grid
 
 from flows.audit.cells import utc
 from flows.audit.compare import Compared, Difference, first_difference
-from flows.audit.trials import KINDS, Audit, Kind, Trial
+from flows.audit.trials import KINDS, WORKERS, Audit, Kind, Trial
 from flows.domain.frames import I64, Bools
 
-_TITLES: dict[Kind, str] = {"prefix": "prefixes", "cut": "cuts", "workers": "workers", "restart": "restarts"}
+_TITLES: dict[Kind, str] = {"prefix": "prefixes", "cut": "cuts", "workers": f"{WORKERS} workers", "restart": "restarts"}
 
 
 def passed(audit: Audit) -> bool:
@@ -121,7 +121,9 @@ def _verdict(audit: Audit) -> str:
     rows = sum(each.rows for trial in audit.trials for each in trial.compared)
     values = sum(each.values for trial in audit.trials for each in trial.compared)
     bad = sum(any(each.differing for each in trial.compared) for trial in audit.trials)
-    runs = ", ".join(f"{sum(trial.kind == kind for trial in audit.trials)} {_TITLES[kind]}" for kind in KINDS)
+    counts = {kind: sum(trial.kind == kind for trial in audit.trials) for kind in KINDS}
+    runs = f"{counts['prefix']} prefixes, {counts['cut']} cuts, {counts['workers']} with {WORKERS} workers"
+    runs += f", {counts['restart']} with restarts"
     if not rows:
         return "NOT AUDITED: no row could be compared"
     if bad:

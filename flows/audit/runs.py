@@ -2,22 +2,18 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-from bytewax.dataflow import Dataflow
 
 from flows.audit.cells import Recorder, Rows, Texts
 from flows.audit.models import longest_runs, shorter, with_window
 from flows.audit.sources import RecordingSink, TreatedSource, Treatment
 from flows.engine import run
-from flows.pairs import Sink, Source, build
+from flows.pairs import build
 from flows.replay import source_of
 from flows.settings import Settings
-
-Builder = Callable[[Settings, Source, Sink], Dataflow]
 
 _UNTREATED = Treatment()
 
@@ -47,18 +43,14 @@ class Said:
 class Runner:
     """Runs the flow of some settings; the rows of each run lie in a folder that the caller gives and removes.
 
-    Args:
-        builder: makes the dataflow: the one that is audited.
-
     Attributes:
         texts: of the rows of all runs.
     """
 
-    def __init__(self, settings: Settings, builder: Builder = build) -> None:
+    def __init__(self, settings: Settings) -> None:
         files = replace(settings.files, reject_share=1.0)  # the beginning of a good file may be its bad part
         self.settings = replace(settings, files=files)
         self.texts = Texts()
-        self._builder = builder
 
     def run(
         self,
@@ -96,18 +88,18 @@ class Runner:
             settings = replace(settings, files=replace(settings.files, block_bytes=block_bytes))
         source = TreatedSource(source_of(paths, settings), treatment)
         recorder = Recorder(rows, self.texts)
-        run(self._builder(settings, source, RecordingSink(recorder)), state, life.snapshot_ms / 1_000, life.workers)
+        run(build(settings, source, RecordingSink(recorder)), state, life.snapshot_ms / 1_000, life.workers)
         return Said(recorder.rows(), source)
 
 
-def fitted_runner(paths: Sequence[Path], settings: Settings, window: int | None, builder: Builder = build) -> Runner:
+def fitted_runner(paths: Sequence[Path], settings: Settings, window: int | None) -> Runner:
     """A runner that also has a shorter form of each model, with the given window or with those that the input can fill."""
     if window is not None:
         added = tuple(with_window(model, window) for model in settings.models if model.window != window)
     else:
         with scratch() as folder:
-            added = shorter(settings.models, longest_runs(Runner(settings, builder).run(paths, folder).tables))
-    return Runner(replace(settings, models=(*settings.models, *added)), builder)
+            added = shorter(settings.models, longest_runs(Runner(settings).run(paths, folder).tables))
+    return Runner(replace(settings, models=(*settings.models, *added)))
 
 
 @contextmanager

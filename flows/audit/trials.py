@@ -8,17 +8,18 @@ from typing import Literal
 
 from flows.audit.compare import Compared, FullRun
 from flows.audit.prefixes import Prefixes
-from flows.audit.runs import Builder, Life, Runner, fitted_runner, scratch
+from flows.audit.runs import Life, Runner, fitted_runner, scratch
 from flows.audit.sources import Treatment
 from flows.domain.model import Model
-from flows.pairs import build
 from flows.settings import Settings
 
 Kind = Literal["prefix", "cut", "workers", "restart"]
 KINDS: tuple[Kind, ...] = ("prefix", "cut", "workers", "restart")
+ROUND: tuple[Kind, ...] = ("prefix",) * 4 + ("cut",) * 2 + ("workers", "restart")
+"""A prefix can show a look-ahead at its last bars only, so there are several; they cost the least."""
+WORKERS = 2
 
-_MOST_BLOCKS, _MOST_BLOCKS_RESTART = 400, 60
-_WORKERS = 2
+_MOST_BLOCKS, _MOST_BLOCKS_RESTART = 400, 30
 _SNAPSHOTS_MS = (0, 20)
 """After each batch, so that a run goes on just where it was killed; and seldom, so that it has to do some work again."""
 
@@ -54,20 +55,20 @@ def audit(
     rounds: int,
     window: int | None = None,
     on_trial: Callable[[int, int], None] = lambda done, of: None,
-    builder: Builder = build,
+    kinds: Sequence[Kind] = ROUND,
 ) -> Audit:
-    """Run the files as a whole, then `rounds` times each kind of trial, and compare.
+    """Run the files as a whole, then `rounds` times the trials of a round, and compare.
 
     Args:
         window: of the shorter forms of the models; None: sized to the input.
-        on_trial: called with the runs done and all of them.
+        on_trial: called with the runs done and all of them. kinds: the trials of a round.
 
     Raises:
         InputError: files that cannot be used. SettingsError: models that cannot.
     """
-    of = len(KINDS) * rounds + 2
+    of = len(kinds) * rounds + 2
     on_trial(0, of)
-    runner = fitted_runner(paths, settings, window, builder)
+    runner = fitted_runner(paths, settings, window)
     on_trial(1, of)
     with scratch() as folder:
         said = runner.run(paths, folder)
@@ -75,8 +76,8 @@ def audit(
         on_trial(2, of)
         trials = _Trials(paths, runner, full, Random(seed))
         done = []
-        for n in range(rounds * len(KINDS)):
-            done.append(trials.run(KINDS[n % len(KINDS)]))
+        for n, kind in enumerate(tuple(kinds) * rounds):
+            done.append(trials.run(kind))
             on_trial(n + 3, of)
         return Audit(seed, runner.settings.models, tuple(full.same(full.tables)), tuple(done))
 
@@ -107,15 +108,15 @@ class _Trials:
 
     def _workers(self, folder: Path) -> tuple[str, list[Compared]]:
         block_bytes = self._block_bytes(_MOST_BLOCKS)
-        said = self._runner.run(self._paths, folder, block_bytes=block_bytes, workers=_WORKERS)
-        return f"{_WORKERS} workers, blocks of {block_bytes:,} bytes", self._full.same(said.tables)
+        said = self._runner.run(self._paths, folder, block_bytes=block_bytes, workers=WORKERS)
+        return f"{WORKERS} workers, blocks of {block_bytes:,} bytes", self._full.same(said.tables)
 
     def _restart(self, folder: Path) -> tuple[str, list[Compared]]:
         blocks = self._random.randint(6, _MOST_BLOCKS_RESTART)
         block_bytes = max(1, self._prefixes.size // blocks)
-        kills = [self._random.randint(1, max(1, blocks // 2)) for _ in range(2)]
+        kills = [self._random.randint(1, max(1, blocks // 3)) for _ in range(2)]
         lives = [Life(kill, self._random.choice(_SNAPSHOTS_MS)) for kill in kills]
-        lives.append(Life(None, 0, self._random.randint(1, _WORKERS)))
+        lives.append(Life(None, 0, self._random.randint(1, WORKERS)))
         said = self._runner.lives(self._paths, folder, lives, block_bytes)
         told = f"blocks of {block_bytes:,} bytes, killed after {kills[0]} and {kills[1]} more"
         return f"{told}, ended with {lives[-1].workers} workers", self._full.stretches([each.tables for each in said])
