@@ -13,6 +13,7 @@ import zstandard
 
 USDM_2024 = "captures/usdm_btc_eth_20240718-19_trades.ndjson.gz"
 USDM_2023 = "captures/usdm_btc_20230404-05_trades.ndjson.gz"
+AGGREGATES_2021 = "captures/aggtrade_messages_20210722.ndjson"
 COLLECTOR = "collector/ticks_2025-12-15T08-50-11.076Z.ndjson"
 
 
