@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from flows.audit.history import history
-from flows.audit.history_report import show_history
+from flows.audit.history_report import kept, show_history
 from flows.audit.report import passed, show
 from flows.audit.trials import audit
 from flows.settings import Settings
@@ -22,7 +22,7 @@ _WIDTH_OF_A_FILE = 160
 def run_audit(
     paths: Sequence[Path], settings: Settings, seed: int | None, rounds: int, window: int | None, warmup: bool
 ) -> bool:
-    """Audit files and print what was found; whether it passed. A look at history has nothing to fail.
+    """Audit files and print what was found; whether it passed.
 
     Args:
         seed: None: a new one. rounds: of trials, or starts for each length of bars.
@@ -40,7 +40,7 @@ def run_audit(
             found = audit(paths, settings, seed, rounds, window, tell)
     if warmup:
         show_history(looked, console)
-        return True
+        return kept(looked)
     show(found, [table.name for table in dataset_tables(settings.market.intervals)], console)
     return passed(found)
 

@@ -1,7 +1,7 @@
 """How long a value depends on where history started: the same input begun later, beside the full run.
 
-A windowed statistic forgets its beginning when the window has left it; a filter may never. What a model says of itself (`warmup_left`)
-stands beside what was found.
+A windowed statistic forgets its beginning when the window has left it, a filter later. What a model says of itself, `warmup_left` in its
+rows and its estimator's memory, stands beside what was found.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +18,8 @@ from flows.audit.sources import Treatment
 from flows.domain.frames import I64
 from flows.domain.model import Model
 from flows.settings import Settings
+from flows.stats import correlation
+from flows.stats.methods import estimator
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,11 @@ class Dependence:
     """Of a column, in the worst case over all starts and all symbols or pairs.
 
     Attributes:
-        bars: after so many from the start on, it equals the full run's to the last bit until the end. None: its last bar still differs.
-        followed: bars behind that start. known: values other than null among those that are equal.
-        promised: bars until `warmup_left` is 0; None: not within the input, or the table has no such column.
+        bars: after so many from its first one behind the start on, it equals the full run's to the last bit, until the end. None: its
+            last bar still differs.
+        followed: bars from that first one on. known: values other than null among those that are equal.
+        warm: bars until `warmup_left` is 0; None: not within the input, or the table has no such column.
+        memory: bars that the model says a value may depend on, itself included; None in a table without models.
     """
 
     table: str
@@ -36,15 +40,21 @@ class Dependence:
     bars: int | None
     followed: int
     known: int
-    promised: int | None
+    warm: int | None
+    memory: int | None
 
     def worst(self, other: "Dependence | None") -> "Dependence":
         """Of both together."""
         if other is None:
             return self
         longer = max(self, other, key=lambda each: (each.bars is None, each.bars or 0, -each.followed))
-        promised = None if self.promised is None or other.promised is None else max(self.promised, other.promised)
-        return replace(longer, known=self.known + other.known, promised=promised)
+        warm = None if self.warm is None or other.warm is None else max(self.warm, other.warm)
+        return replace(longer, known=self.known + other.known, warm=warm)
+
+    @property
+    def beyond(self) -> bool:
+        """Whether it depends on more than the model says: from its memory's last bar on, nothing of before may be seen."""
+        return self.memory is not None and (self.followed if self.bars is None else self.bars) >= self.memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +85,7 @@ def history(
     """
     found: dict[tuple[str, str, str], Dependence] = {}
     runner = fitted_runner(paths, settings, window)
+    memory = _memory(runner.settings)
     with scratch() as folder:
         full = runner.run(paths, folder)
         drawn = _drawn(full, starts, Random(seed))
@@ -83,7 +94,7 @@ def history(
             with scratch() as inside:
                 later = runner.run(paths, inside, Treatment(begins_us=begins)).tables
                 for name in [name for name, rows in full.tables.items() if rows.span_us == span]:
-                    for each in _dependences(full.tables[name], later.get(name), begins, runner.texts):
+                    for each in _dependences(full.tables[name], later.get(name), begins, runner.texts, memory):
                         key = each.table, each.model, each.column
                         found[key] = each.worst(found.get(key))
     spans = [span for span, _ in drawn]
@@ -103,26 +114,37 @@ def _drawn(full: Said, starts: int, random: Random) -> list[tuple[int, int]]:
     return drawn
 
 
-def _dependences(full: Rows, later: Rows | None, begins: int, texts: Texts) -> Iterator[Dependence]:
+def _dependences(
+    full: Rows, later: Rows | None, begins: int, texts: Texts, memory: Mapping[str, int]
+) -> Iterator[Dependence]:
     """Of every column for each entity."""
     names = [name for name, _ in full.table.columns]
     skipped = {*full.table.keys, "complete"}
     model = full.entity_columns.index(names.index("model")) if "model" in names else None
     whole, begun = Sequences(full, True), Sequences(later if later is not None else full.none(), True)
     for entity in whole.entities:
-        a, b = _since(whole, entity, begins), _since(begun, entity, begins)
+        b = _since(begun, entity, begins)
+        a = _since(whole, entity, int(b[0, 0]) if len(b) else begins)  # its history begins when every leg has traded
         different, known = _different(a, b), a != nulls(full.table)
-        promised = _promised(b, names)
+        warm = _warm(b, names)
+        label = "" if model is None else texts.text(entity[model]) or ""
         for column, name in enumerate(names):
             if name in skipped or not len(a):
                 continue
             last = np.flatnonzero(different[:, column])
             bars = int(last[-1]) + 1 if len(last) else 0
             equal = int(known[bars:, column].sum())
-            label = "" if model is None else texts.text(entity[model]) or ""
             yield Dependence(
-                full.table.name, label, name, bars if bars < len(a) else None, len(a), equal, promised
+                full.table.name, label, name, bars if bars < len(a) else None, len(a), equal, warm, memory.get(label)
             )  # fmt: skip
+
+
+def _memory(settings: Settings) -> dict[str, int]:
+    """What each model says: of its fit and of its correlation, the longer."""
+    return {
+        model.name: max(estimator(model, settings.market.pairs).memory, correlation.warmup(model.correlation_window))
+        for model in settings.models
+    }
 
 
 def _since(rows: Sequences, entity: Entity, begins: int) -> I64:
@@ -139,7 +161,7 @@ def _different(full: I64, later: I64) -> I64:
     return different
 
 
-def _promised(later: I64, names: Sequence[str]) -> int | None:
+def _warm(later: I64, names: Sequence[str]) -> int | None:
     """The first bar with nothing left to wait for, counted from 1."""
     if "warmup_left" not in names:
         return None

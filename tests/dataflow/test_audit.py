@@ -272,7 +272,7 @@ def test_windows_forget_where_history_started(ticks: Path) -> None:
     columns = {(each.table, each.model, each.column): each for each in found.columns}
     for column, bars in (("hedge_ratio", WINDOW - 1), ("zscore_one_step", WINDOW), ("correlation", WINDOW)):
         each = columns["pair_stats_1s", "planted", column]
-        assert (each.bars, each.promised) == (bars, WINDOW + 1)
+        assert (each.bars, each.warm, each.beyond) == (bars, WINDOW + 1, False)
         assert each.known > 100
     assert columns["bars_1s", "", "close"].bars == 0
     assert columns["pair_stats_1m", "planted", "warmup_left"].bars is None
@@ -283,8 +283,8 @@ class Counting(Ols):
     """Its intercept knows how many bars there have been since the beginning: it never forgets."""
 
     def __init__(self, model: Model, pairs: Any, state: Any = None) -> None:
-        super().__init__(model, pairs, state)
-        self._bars = state or 0
+        inner, self._bars = state or (None, 0)
+        super().__init__(model, pairs, inner)
 
     def estimate(self, legs: Legs) -> F64:
         out = super().estimate(legs)
@@ -292,8 +292,8 @@ class Counting(Ols):
         self._bars += out.shape[1]
         return out
 
-    def state(self) -> int:  # type: ignore[override]
-        return self._bars
+    def state(self) -> Any:
+        return super().state(), self._bars
 
 
 def test_a_value_that_never_forgets_is_told(
@@ -304,10 +304,13 @@ def test_a_value_that_never_forgets_is_told(
         f'[models.counting]\nmethod = "{planted(Counting)}"\nwindow = 20\nz_window = 20\ncorrelation_window = 20\n'
     )
     assert passed(audit([ticks], load(config, environment={}), SEED, 1, kinds=("prefix", "restart")))
-    assert main(["audit", str(ticks), "--warmup", "--runs", "1", "--seed", "5", "-c", str(config)]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if "pair_stats_1s │ counting " in line]
+    assert main(["audit", str(ticks), "--warmup", "--runs", "1", "--seed", "5", "-c", str(config)]) == 1
+    out = capsys.readouterr().out
+    assert "FAILED: 1 columns depend on more bars than their model says" in out
+    lines = [line for line in out.splitlines() if "pair_stats_1s │ counting " in line]
     intercept = next(line for line in lines if "intercept" in line)
     assert "never within" in intercept
+    assert "BEYOND" in intercept
     assert "at bar 21" in intercept
     assert "after 19 of" in next(line for line in lines if "hedge_ratio" in line)
 
