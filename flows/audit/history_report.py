@@ -24,7 +24,7 @@ def show_history(history: History, console: Console) -> None:
     starts = ", ".join(f"{count} at bars of {span // 1_000_000} s" for span, count in history.starts.items())
     grid = Grid(title=f"begun later, beside the full run; the worst of the starts: {starts}", title_justify="left")
     for name in ("table", "model", "equal to the last bit", "warmup_left = 0", "memory says", "columns"):
-        grid.add_column(name, overflow="fold")
+        grid.add_column(name, overflow="fold", no_wrap=name != "columns")
     at_once: list[tuple[str, str, tuple[str, ...]]] = []
     nulls: list[tuple[str, str, tuple[str, ...]]] = []
     for (table, model), columns in by_model(history.columns).items():
