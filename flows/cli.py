@@ -101,6 +101,18 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print what the flow says as it is")
     status.set_defaults(command=_status)
 
+    explain = commands.add_parser("explain", help="the recipe of one stored number, and the number made again twice")
+    explain.add_argument("pair", metavar="PAIR", help="as ETHUSDT/BTCUSDT")
+    explain.add_argument("interval", metavar="INTERVAL", help="1s, 1m or 5m")
+    explain.add_argument("model", metavar="MODEL", help="its name in the settings of the flow")
+    explain.add_argument("time", metavar="TIME", help="when the bar opens: ISO in UTC, or an epoch in s, ms or µs")
+    rows = explain.add_mutually_exclusive_group()
+    rows.add_argument("--dataset", metavar="NAME", default="", help="a replay's; default: what the live flow writes")
+    rows.add_argument("--file", metavar="FILE", nargs="+", type=Path, help="replay these instead of reading a database")
+    explain.add_argument("--config", metavar="FILE", help="settings file")
+    explain.add_argument("--json", action="store_true", help="print everything as JSON")
+    explain.set_defaults(command=_explain)
+
     commands.add_parser("simulate", help="run the simulated exchange alone; options: pairs simulate --help")
     return parser
 
@@ -217,6 +229,29 @@ def _status(options: argparse.Namespace) -> int:
 
         show(status, Console(width=None if sys.stdout.isatty() else 160))
     return 0 if status["ready"] is True else 1
+
+
+def _explain(options: argparse.Namespace) -> int:
+    """Exit code 1 where our own library does not give the stored row again, or another one differs."""
+    from flows.settings import load
+
+    settings = load(options.config)
+    from flows.explain.command import Words, from_database, from_files
+    from flows.explain.show import as_json, show
+
+    words = Words(options.pair, options.interval, options.model, options.time)
+    found = (
+        from_files(words, settings, options.file) if options.file else from_database(words, settings, options.dataset)
+    )
+    if options.json:
+        import json
+
+        _say(json.dumps(as_json(found), indent=2, ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        show(found, Console(width=None if sys.stdout.isatty() else 160))
+    return 0 if found.reproduced and found.confirmed is not False else 1
 
 
 def _say(line: str) -> None:

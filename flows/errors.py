@@ -4,6 +4,7 @@
     ├── SettingsError             a settings file or variable: file, key, value, nearest valid key
     ├── InputError                a file or message stream that cannot be used at all
     │   └── TooManyRejectsError   too large a share of rows was malformed
+    ├── NotStoredError            what was asked for is not stored; what is near it
     ├── StorageError              QuestDB: cannot be started, reached or written
     └── FeedError                 the exchange: unreachable, refused, wrong route
 
@@ -25,6 +26,10 @@ class InputError(PairdeskError):
 
 class TooManyRejectsError(InputError):
     """More rows were malformed than the settings allow."""
+
+
+class NotStoredError(PairdeskError):
+    """What was asked for is not among what is stored."""
 
 
 class StorageError(PairdeskError):

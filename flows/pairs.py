@@ -8,7 +8,6 @@ state: renaming one is a breaking change.
 """
 
 import importlib.metadata
-import os
 import signal
 import threading
 from typing import Any, TypeAlias
@@ -23,6 +22,7 @@ from flows.asynchrony.looks import LookRule
 from flows.asynchrony.operators import pair_tick_stats
 from flows.asynchrony.pair_ticks import Limits
 from flows.bars.operators import ohlcv_bars
+from flows.database import address_of_database
 from flows.domain.chunk import Chunk
 from flows.domain.frames import Ticks
 from flows.errors import SettingsError
@@ -39,7 +39,7 @@ from flows.sources.binance.board import Board
 from flows.sources.binance.source import BinanceSource
 from flows.stats.methods import METHODS, estimator
 from flows.stats.operators import pair_stats
-from flows.storage.client import Address, address_of, wait_ready
+from flows.storage.client import wait_ready
 from flows.storage.datasets import Dataset, register
 
 Source: TypeAlias = FixedPartitionedSource[tuple[str, Chunk[Any]], Any]
@@ -129,16 +129,12 @@ def store(sink: Sink, streams: list[Frames]) -> None:
     op.output("store", op.map("by_table", rows, lambda item: (group_of(item[1].rows), item[1].rows)), sink)
 
 
-def address_of_database(settings: Settings) -> Address:
-    """The server that the settings and QDB_CLIENT_CONF name."""
-    storage = settings.storage
-    return address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg, os.environ)
-
-
 def dataset_of(settings: Settings, name: str, origin: str) -> Dataset:
     """The dataset that a flow with these settings fills."""
     version = importlib.metadata.version("pairdesk")
-    return Dataset(name, origin, settings.market.pairs, settings.market.intervals, settings.models, version)
+    return Dataset(
+        name, origin, settings.market.pairs, settings.market.intervals, settings.models, version, shape(settings)
+    )
 
 
 def retry_of(settings: Settings) -> Retry:

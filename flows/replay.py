@@ -4,26 +4,25 @@ import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace as changed
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
+from flows.database import running_database
 from flows.engine import run
-from flows.errors import InputError, PairdeskError
-from flows.pairs import Sink, address_of_database, build, dataset_of, retry_of
+from flows.errors import InputError
+from flows.pairs import Sink, build, dataset_of, retry_of
 from flows.settings import Settings
 from flows.sinks.files import ParquetSink
 from flows.sinks.gaps import GapCountingSink
 from flows.sinks.questdb import QuestDBSink
 from flows.sources.files import FileSource
 from flows.sources.tally import Tally
-from flows.storage.client import Address, wait_ready
 from flows.storage.datasets import register
 from flows.storage.schema import dataset_problem
-from flows.storage.server import ManagedServer
 
 ORIGIN = "replay"
 
@@ -41,9 +40,7 @@ def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset:
     source = source_of(paths, settings)
     began = time.monotonic()
     if out is not None:
-        settings = changed(settings, sinks=changed(settings.sinks, store_trades=False))
-        with ParquetSink(out) as files:
-            _run(settings, source, files)
+        into_files(source, settings, out)
         where = f"{out}/"
     else:
         name = dataset if dataset is not None else dataset_name(paths[0])
@@ -51,13 +48,21 @@ def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset:
             raise InputError(f"--dataset: {problem}")
         if not name:
             raise InputError("--dataset: the name is empty; the tables without a name belong to the live flow")
-        with _database(settings) as (address, look):
+        with running_database(settings, ORIGIN) as (address, own):
+            look = f"start it with: pairs db --origin {ORIGIN}" if own else f"console: {address.console_url}"
             register(address, dataset_of(settings, name, ORIGIN))
             _run(settings, source, QuestDBSink(address, name, settings.sinks.batch_rows, retry_of(settings)))
         where = f"QuestDB, tables {name}_…; {look}; on the page: ?dataset={name}"
     source.tally.notes.extend(_missing_legs(settings, source.tally))
     _tell(source.tally, time.monotonic() - began, where)
     return source.tally
+
+
+def into_files(source: FileSource, settings: Settings, out: Path) -> None:
+    """The bars and statistics of a source as Parquet files, one a table. Raises as `replay`."""
+    settings = changed(settings, sinks=changed(settings.sinks, store_trades=False))
+    with ParquetSink(out) as files:
+        _run(settings, source, files)
 
 
 def source_of(paths: Sequence[Path], settings: Settings) -> FileSource:
@@ -103,34 +108,6 @@ def _progress(source: FileSource) -> Iterator[None]:
         task = bar.add_task("reading", total=source.size)
         source.on_progress = lambda consumed: bar.update(task, completed=consumed)
         yield
-
-
-def _database(settings: Settings) -> AbstractContextManager[tuple[Address, str]]:
-    """The server that is named or that already runs, else one of our own for the time of the replay; and how to look into it."""
-    address = address_of_database(settings)
-    if address.external or _answers(address):
-        return nullcontext((address, f"console: {address.console_url}"))
-    return _own_server(settings)
-
-
-def _answers(address: Address) -> bool:
-    try:
-        wait_ready(address, 0.0)
-    except PairdeskError:
-        return False
-    return True
-
-
-@contextmanager
-def _own_server(settings: Settings) -> Iterator[tuple[Address, str]]:
-    storage = settings.storage
-    root = storage.database_root(ORIGIN)
-    server = ManagedServer(
-        root, storage.host, storage.http_port, storage.pg_port, storage.health_port,
-        storage.max_heap_mb, storage.start_timeout_s, lambda line: print(line, file=sys.stderr),  # noqa: T201
-    )  # fmt: skip
-    with server:
-        yield server.address, f"start it with: pairs db --origin {ORIGIN}"
 
 
 def _missing_legs(settings: Settings, tally: Tally) -> list[str]:

@@ -1,13 +1,18 @@
 """What a database root holds, told by itself: one row per dataset, read by the page and by people."""
 
+import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
 
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
+from flows.errors import StorageError
 from flows.storage.client import Address, connect, create_tables
 from flows.storage.schema import DATASETS
 
@@ -21,6 +26,7 @@ class Dataset:
 
     Attributes:
         name: prefix of the tables, '' for the main set. origin: `live`, `simulated` or `replay`: what every page must say.
+        settings: all that decides the values in the tables, by name; empty where an earlier version wrote the row.
     """
 
     name: str
@@ -29,6 +35,14 @@ class Dataset:
     intervals: tuple[Interval, ...]
     models: tuple[Model, ...]
     version: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def settings_hash(self) -> str:
+        """Twelve hex digits that are the same for the same settings, '' where they are not known."""
+        if not self.settings:
+            return ""
+        return hashlib.sha256(json.dumps(dict(self.settings), sort_keys=True).encode()).hexdigest()[:12]
 
 
 def register(address: Address, dataset: Dataset) -> None:
@@ -47,12 +61,45 @@ def register(address: Address, dataset: Dataset) -> None:
         _json([str(interval) for interval in dataset.intervals]),
         json.dumps([asdict(model) for model in dataset.models]),
         dataset.version,
+        json.dumps(dict(dataset.settings)),
     )
     with connect(address) as connection:
         connection.execute(
             f"INSERT INTO {DATASETS.name} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})",  # noqa: S608
             values,
         )
+
+
+def stored_datasets(connection: psycopg.Connection[Any]) -> dict[str, Dataset]:
+    """What the root holds, by name.
+
+    Raises:
+        StorageError: a row is not what the flow writes.
+    """
+    columns = [name for name, _ in DATASETS.columns[1:]]
+    # An older table may lack the newest columns: what is there is asked for by name.
+    if not connection.execute("SELECT 1 FROM tables() WHERE table_name = %s", (DATASETS.name,)).fetchall():
+        return {}  # nothing has ever been written
+    known = connection.execute(f"SELECT \"column\" FROM table_columns('{DATASETS.name}')").fetchall()  # noqa: S608
+    asked = [name for name in columns if (name,) in known]
+    rows = connection.execute(f"SELECT {', '.join(asked)} FROM {DATASETS.name}").fetchall()  # noqa: S608 - our own names
+    found = [_parsed(dict(zip(asked, row, strict=True))) for row in rows]
+    return {dataset.name: dataset for dataset in found}
+
+
+def _parsed(row: Mapping[str, Any]) -> Dataset:
+    try:
+        return Dataset(
+            row["dataset"] or "",
+            row["origin"],
+            tuple(Pair.parse(text) for text in json.loads(row["pairs"])),
+            tuple(Interval(text) for text in json.loads(row["intervals"])),
+            tuple(Model(**model) for model in json.loads(row["models"])),
+            row["version"] or "",
+            json.loads(row.get("settings") or "{}"),
+        )
+    except (ValueError, TypeError, KeyError) as error:
+        raise StorageError(f'table datasets, dataset "{row.get("dataset")}": cannot be read: {error}') from error
 
 
 def _json(names: Sequence[str]) -> str:

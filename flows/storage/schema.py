@@ -129,12 +129,13 @@ FEED_LATENCY = Table(
 
 DATASETS = Table(
     "datasets",
-    (("timestamp", _T), ("dataset", _S), ("origin", _S), ("pairs", _V), ("intervals", _V), ("models", _V), ("version", _S)),
+    (("timestamp", _T), ("dataset", _S), ("origin", _S), ("pairs", _V), ("intervals", _V), ("models", _V), ("version", _S),
+     ("settings", _V)),
     ("timestamp", "dataset"), "YEAR", None,
 )  # fmt: skip
 """What the root holds: one row per dataset, `timestamp` 1970-01-01 so that writing it again replaces it. `origin` is
 `live`, `simulated` or `replay`; `pairs` and `intervals` are JSON lists of names, `models` one of objects with every
-parameter. The main dataset's name is ''."""
+parameter, `settings` an object of texts: all that decides its values. The main dataset's name is ''."""
 
 _RETENTION = {Interval.S1: ("DAY", "7 DAYS"), Interval.M1: ("DAY", "90 DAYS"), Interval.M5: ("MONTH", "24 MONTHS")}
 
