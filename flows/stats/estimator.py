@@ -15,7 +15,7 @@ FIT_COLUMNS = (
 )  # fmt: skip
 """Columns of `PairStats` that an estimator computes, in the order of the rows of its result; NaN is null, in `fit_age` too."""
 SE_HAC, INNOVATION_SD, INNOVATION_AUTOCORRELATION, FIT_AGE = range(9, 13)
-"""Rows that most methods leave NaN."""
+"""Rows that most methods leave NaN: what is told of a line, and no part of the warm-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Estimator(Protocol):
 
     @property
     def warmup(self) -> int:
-        """Consecutive bars until every column that the method has is there."""
+        """Consecutive bars until every column that the method has is there; what is only told of a line may come later."""
         ...
 
     @property

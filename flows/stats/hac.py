@@ -1,6 +1,7 @@
 """The error of a least squares slope whose residuals are autocorrelated (Newey and West 1987, Bartlett weights).
 
     g_t = (x_t - mean x)·e_t / Sxx     Var(β) = Σ_{l=-L..L} (1 - |l|/(L+1)) · Σ_t g_t·g_{t-|l|}     L = ceil(1.3·sqrt(n))
+           = Σ_s (g_s + … + g_{s+L})² / (L+1), g = 0 outside of the window: squares only, one pass whatever L is
 
 The number of lags is that of Lazarus, Lewis, Stock and Watson (2018), well beyond the older rule of thumb, as spreads forget slowly. It
 is still too small an error where the half-life of the spread is not short against the window: no window of n bars can tell. No small-sample
@@ -29,13 +30,14 @@ def hac_errors(x: F64, y: F64, ends: I64, n: int, out: F64) -> None:
 
 @njit(cache=True)
 def _hac_errors(x: F64, y: F64, ends: I64, n: int, most: int, out: F64) -> None:
-    g, products = np.empty(n + most), np.empty(most + 1)
+    sums = np.zeros(n + 1)
     for fit in range(len(ends)):
-        out[fit] = _error(x, y, ends[fit] - n + 1, n, most, g, products)
+        out[fit] = _error(x, y, ends[fit] - n + 1, n, most, sums)
 
 
 @njit(cache=True)
-def _error(x: F64, y: F64, start: int, n: int, most: int, g: F64, products: F64) -> float:
+def _error(x: F64, y: F64, start: int, n: int, most: int, sums: F64) -> float:
+    """`sums` is room for the sums of g from the window's beginning, of which the first is 0."""
     ax, ay = x[start], y[start]
     mx = my = 0.0
     for i in range(n):
@@ -53,15 +55,11 @@ def _error(x: F64, y: F64, start: int, n: int, most: int, g: F64, products: F64)
     beta = sxy / sxx
     if syy <= 0.0 or 1.0 - sxy * sxy / (sxx * syy) < _PERFECT:
         return 0.0
-    g[:most] = 0.0  # room before the window, so that every bar has all lags
     for i in range(n):
         d = (x[start + i] - ax) - mx
-        g[most + i] = d * (((y[start + i] - ay) - my) - beta * d) / sxx
-    products[:] = 0.0
-    for i in range(most, most + n):
-        for lag in range(most + 1):
-            products[lag] += g[i] * g[i - lag]
-    variance = products[0]
-    for lag in range(1, most + 1):
-        variance += 2.0 * (1.0 - lag / (most + 1)) * products[lag]
-    return math.sqrt(variance) if variance > 0.0 else 0.0
+        sums[i + 1] = sums[i] + d * (((y[start + i] - ay) - my) - beta * d) / sxx
+    variance = 0.0
+    for s in range(-most, n):
+        stretch = sums[min(s + most + 1, n)] - sums[max(s, 0)]
+        variance += stretch * stretch
+    return math.sqrt(variance / (most + 1))

@@ -1,5 +1,6 @@
 """The recent bars of many pairs, in one block of memory with room to grow, so that a new bar is written and nothing is moved."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -7,7 +8,7 @@ from numba import njit
 
 from flows.domain.frames import F64, I32, I64
 from flows.stats.prices import log_prices
-from flows.stats.rows import Rows, wanted
+from flows.stats.rows import Rows, places, wanted
 
 LEGS = 2  # y and x
 _LEAST_SPARE = 512
@@ -45,7 +46,7 @@ class History:
         self.index, self.prices, self.logs = np.empty(0, np.int64), *np.empty((2, LEGS * sources, 0))
         if state is not None:
             pair = np.repeat(np.arange(pairs), state.count).astype(np.int32)
-            self.keep(self.written(pair, state.index, state.prices))
+            self.keep(self.written(pair, state.index, list(state.prices)))
 
     def state(self) -> HistoryState:
         """A copy of the bars that are kept."""
@@ -61,23 +62,21 @@ class History:
         newest = self.index[np.maximum(self._offset + self._end - 1, 0)]
         return np.where(self._end > self._begin, newest + 1, 0)
 
-    def written(self, pair: I32, index: I64, prices: F64) -> Rows:
+    def written(self, pair: I32, index: I64, prices: Sequence[F64]) -> Rows:
         """The new bars behind those that are kept. Without `keep` the next ones take their place.
 
         Args:
             pair: of each bar, not decreasing. index: increasing within a pair, beyond those that are kept.
-            prices: y and x of each source, shape (2 · sources, bars).
+            prices: y and x of each source, each of shape (bars,).
         """
         count = np.bincount(pair, minlength=len(self._end))
         self._make_room(count)
         begin, first = self._offset + self._begin, self._offset + self._end
-        at = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(len(index))
+        at, logs = places(first, count), np.empty(len(index))
         self.index[at] = index
-        logs = np.empty(len(index))
-        self.prices[:, at] = prices
         for row, price in enumerate(prices):
             log_prices(price, logs)
-            self.logs[row, at] = logs
+            self.prices[row, at], self.logs[row, at] = price, logs
         return wanted(self.index, begin, first, first + count)
 
     def keep(self, rows: Rows) -> None:
@@ -106,7 +105,7 @@ class History:
             self._room = room
             self.index = np.empty(len(count) * room, np.int64)
             self.prices, self.logs = np.empty((2, len(prices), len(count) * room))
-        at = np.repeat(self._offset - (np.cumsum(self._end) - self._end), self._end) + np.arange(len(index))
+        at = places(self._offset, self._end)
         self.index[at], self.prices[:, at], self.logs[:, at] = index, prices, logs
 
 

@@ -20,8 +20,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numba import njit
 
-from flows.domain.frames import F64, I8, I64, PairBars, PairStats, concatenated
+from flows.domain.frames import F64, I8, I32, I64, PairBars, PairStats, concatenated
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
@@ -102,19 +103,17 @@ class PairStatistics:
         """The bars behind those that are remembered."""
         if bars.pairs != self._pairs or bars.interval is not self._interval:
             raise ValueError(f"expected {self._interval} bars of {len(self._pairs)} pairs in their order, found others")
-        if np.any(bars.pair[1:] < bars.pair[:-1]):
+        index, next_index = bars.open_time // self._interval.us, self._history.next_index
+        row = _out_of_order(bars.pair, index, next_index)
+        if row > 0 and bars.pair[row] < bars.pair[row - 1]:
             raise ValueError(f"{self._interval} bars must come pair after pair")
-        index = bars.open_time // self._interval.us
-        before = self._history.next_index[bars.pair] - 1
-        follows = np.flatnonzero(bars.pair[1:] == bars.pair[:-1])
-        before[follows + 1] = index[follows]
-        wrong = np.flatnonzero(index <= before)
-        if len(wrong):
-            row = int(wrong[0])
-            times = f"{index[row] * self._interval.us} follows {before[row] * self._interval.us}"
+        if row >= 0:
+            follows = row > 0 and bars.pair[row] == bars.pair[row - 1]
+            before = index[row - 1] if follows else next_index[bars.pair[row]] - 1
+            times = f"{index[row] * self._interval.us} follows {before * self._interval.us}"
             raise ValueError(f"{self._of(bars, row)} {self._interval}: open times must increase, {times}")
         prices = [getattr(bars, f"{leg}_{source}") for source in self._sources for leg in "yx"]
-        return self._history.written(bars.pair, index, np.stack(prices))
+        return self._history.written(bars.pair, index, prices)
 
     def _compute(self, bars: PairBars, rows: Rows, estimators: list[Estimator]) -> list[PairStats]:
         index = self._history.index
@@ -144,12 +143,11 @@ def statistics_of(bars: PairBars, model: Model, stale_after_ms: int) -> PairStat
         ValueError: bars out of order, or closed bars after a forming one.
     """
     statistics = PairStatistics(bars.pairs, bars.interval, (model,), stale_after_ms)
-    frames = statistics.update(bars.take(bars.complete))
-    if not bars.complete.all():
-        frames += statistics.provisional(bars.take(~bars.complete))
-        stats = concatenated(frames)
-        return stats.take(np.argsort(stats.pair, kind="stable"))
-    return frames[0]
+    if bars.complete.all():
+        return statistics.update(bars)[0]
+    frames = statistics.update(bars.take(bars.complete)) + statistics.provisional(bars.take(~bars.complete))
+    stats = concatenated(frames)
+    return stats.take(np.argsort(stats.pair, kind="stable"))
 
 
 def stale_legs(bars: PairBars, stale_after_ms: int) -> I8:
@@ -168,6 +166,17 @@ def warm_up(models: tuple[Model, ...]) -> None:
     PairStatistics(bars.pairs, bars.interval, models, 0).update(bars)
 
 
+@njit(cache=True)
+def _out_of_order(pair: I32, index: I64, next_index: I64) -> int:
+    """The first row that belongs before the one above it, or that is not newer than its pair's bar before; -1 if there is none."""
+    for row in range(len(index)):
+        follows = row > 0 and pair[row] == pair[row - 1]
+        least = index[row - 1] + 1 if follows else next_index[pair[row]]
+        if index[row] < least or (row > 0 and pair[row] < pair[row - 1]):
+            return row
+    return -1
+
+
 def _gross_notional(model: Model, fit: F64, prices: F64) -> F64:
     """Of a position of one y and `hedge_ratio` x, in the unit of the spread: of logs, each leg's notional is its share of y's."""
     size = np.abs(fit[_HEDGE_RATIO])
@@ -181,7 +190,7 @@ def _frame(
         fit, corr = np.where(stale, np.nan, fit), np.where(stale, np.nan, corr)
     columns: dict[str, Any] = dict(zip(FIT_COLUMNS, fit, strict=True))
     age = fit[FIT_AGE]
-    columns["fit_age"] = np.where(np.isnan(age), UNKNOWN, np.nan_to_num(age)).astype(np.int64)
+    columns["fit_age"] = np.where(np.isnan(age), UNKNOWN, age).astype(np.int64)
     return PairStats(
         pairs=bars.pairs,
         pair=bars.pair,

@@ -15,25 +15,28 @@ class Rows:
     Attributes:
         begin, first, end: of each pair: its oldest row, the first wanted one, and the row after its last, shape (pairs,). Rows before
             `first` are history.
-        at: the wanted rows, pair after pair, shape (wanted,).
+        at: the wanted rows, pair after pair: an array of shape (wanted,), or where they lie side by side a slice, which copies nothing.
         run: consecutive bars that end at each of them, itself included, as far as the history goes, shape (wanted,).
     """
 
     begin: I64
     first: I64
     end: I64
-    at: I64
+    at: I64 | slice
     run: I64
 
     def __len__(self) -> int:
-        return len(self.at)
+        return len(self.run)
 
-    def led(self, index: I64) -> tuple["Rows", Bools]:
+    def led(self, index: I64) -> tuple["Rows", Bools | slice]:
         """With one bar of history more for each pair where there is one, and which rows of those are the wanted ones."""
         lead = ((self.first > self.begin) & (self.end > self.first)).astype(np.int64)
+        if not lead.any():
+            return self, slice(None)
         rows = wanted(index, self.begin, self.first - lead, self.end)
+        count = self.end - self.first + lead
         keep = np.ones(len(rows), np.bool_)
-        keep[(np.cumsum(self.end - self.first + lead) - (self.end - self.first + lead))[lead > 0]] = False
+        keep[(np.cumsum(count) - count)[lead > 0]] = False
         return rows, keep
 
 
@@ -43,9 +46,25 @@ def wanted(index: I64, begin: I64, first: I64, end: I64) -> Rows:
     >>> wanted(np.array([7, 8, 9, 12, 13, 0, 5, 6]), np.array([0, 6]), np.array([1, 6]), np.array([5, 8])).run
     array([2, 3, 1, 2, 1, 2])
     """
-    at, run = np.empty((2, int((end - first).sum())), np.int64)
-    _wanted(index, begin, first, end, at, run)
-    return Rows(begin, first, end, at, run)
+    run = np.empty(int((end - first).sum()), np.int64)
+    _runs(index, begin, first, end, run)
+    return Rows(begin, first, end, places(first, end - first), run)
+
+
+def places(first: I64, count: I64) -> I64 | slice:
+    """The rows that begin at `first` and are `count` many, stretch after stretch; a slice where there is one stretch only.
+
+    >>> places(np.array([3, 10]), np.array([2, 3]))
+    array([ 3,  4, 10, 11, 12])
+    >>> places(np.array([3, 10]), np.array([0, 3]))
+    slice(10, 13, None)
+    """
+    some = np.flatnonzero(count)
+    if len(some) == 1:
+        start = int(first[some[0]])
+        return slice(start, start + int(count[some[0]]))
+    at: I64 = np.repeat(first - (np.cumsum(count) - count), count) + np.arange(int(count.sum()))
+    return at
 
 
 def one_stretch(index: I64, first: int = 0) -> Rows:
@@ -54,7 +73,7 @@ def one_stretch(index: I64, first: int = 0) -> Rows:
 
 
 @njit(cache=True)
-def _wanted(index: I64, begin: I64, first: I64, end: I64, at: I64, run: I64) -> None:
+def _runs(index: I64, begin: I64, first: I64, end: I64, run: I64) -> None:
     row = 0
     for p in range(len(begin)):
         if end[p] == first[p]:
@@ -63,5 +82,5 @@ def _wanted(index: I64, begin: I64, first: I64, end: I64, at: I64, run: I64) -> 
         for j in range(begin[p], end[p]):
             length = length + 1 if j > begin[p] and index[j] == index[j - 1] + 1 else 1
             if j >= first[p]:
-                at[row], run[row] = j, length
+                run[row] = length
                 row += 1
