@@ -178,9 +178,13 @@ def _out_of_order(pair: I32, index: I64, next_index: I64) -> int:
 
 
 def _gross_notional(model: Model, fit: F64, prices: F64) -> F64:
-    """Of a position of one y and `hedge_ratio` x, in the unit of the spread: of logs, each leg's notional is its share of y's."""
+    """Of a position of one y and `hedge_ratio` x, in the unit of the spread: of logs, each leg's notional is its share of y's.
+
+    NaN where the position is worth nothing.
+    """
     size = np.abs(fit[_HEDGE_RATIO])
-    return 1.0 + size if model.price == "log" else prices[0] + size * prices[1]  # type: ignore[no-any-return]
+    worth: F64 = 1.0 + size if model.price == "log" else np.abs(prices[0]) + size * np.abs(prices[1])
+    return np.where(worth > 0.0, worth, np.nan)
 
 
 def _frame(

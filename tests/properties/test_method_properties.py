@@ -121,7 +121,7 @@ def test_powers_of_two_scale_through(method: str, bars: PairBars, model: Model, 
 @settings(max_examples=40, deadline=None)
 def test_nothing_is_infinite_or_negative_that_cannot_be(method: str, bars: PairBars, model: Model) -> None:
     stats = statistics_of(bars, replace(model, method=method), LIMIT_MS)
-    for name in ("hedge_ratio", "intercept", "spread", "spread_mean", "zscore", "zscore_one_step"):
+    for name in ("hedge_ratio", "intercept", "spread", "spread_bp", "spread_mean", "zscore", "zscore_one_step"):
         assert not np.isinf(getattr(stats, name)).any(), name
     for name, high in (
         ("hedge_ratio_se", np.inf),
