@@ -14,7 +14,7 @@ run: setup
 
 test: setup-dev
 	@$(BIN)/python tests/chromium.py
-	@exec $(BIN)/python -m pytest $(ARGS)
+	@exec $(BIN)/python -m pytest -n 2 $(ARGS)
 
 bench: setup-dev
 	@exec $(BIN)/python -m tests.benchmarks $(ARGS)

@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numba
 import pytest
 from chromium import system_chromium
+from lanes import Lanes
 from ports import take_free_ports
 
 from flows.storage.server import ManagedServer
@@ -16,6 +18,17 @@ ROOT = Path(__file__).parent.parent
 # A developer's own settings must not change what is tested.
 for _name in [name for name in os.environ if (name.startswith("PAIRS_") and "__" in name) or name == "QDB_CLIENT_CONF"]:
     del os.environ[_name]
+
+# Numba keeps compiled code for programs that run one after another; two that keep theirs at the same time may mix them up.
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    _kept = os.environ.get("NUMBA_CACHE_DIR", ROOT / ".cache" / "numba")
+    os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = str(Path(_kept) / _worker)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """Of tests that two processes share, those of a file stay together, and those with a whole stack."""
+    return Lanes(config, log)
 
 
 @pytest.fixture(scope="session")
