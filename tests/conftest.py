@@ -19,6 +19,9 @@ ROOT = Path(__file__).parent.parent
 for _name in [name for name in os.environ if (name.startswith("PAIRS_") and "__" in name) or name == "QDB_CLIENT_CONF"]:
     del os.environ[_name]
 
+# Servers of tests live for seconds: without Java's optimizing compiler their start and their life cost a third less.
+os.environ.setdefault("JAVA_TOOL_OPTIONS", "-XX:TieredStopAtLevel=1")
+
 # Numba keeps compiled code for programs that run one after another; two that keep theirs at the same time may mix them up.
 if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
     _kept = os.environ.get("NUMBA_CACHE_DIR", ROOT / ".cache" / "numba")
