@@ -13,6 +13,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 ROOT = Path(__file__).parent.parent.parent
+_LAUNCH = ROOT / "flows" / "process" / "launch.py"
 _SOURCE = "Bokeh.documents[0].get_model_by_name('rows')"
 _RANGE = "Bokeh.documents[0].get_model_by_name('time')"
 
@@ -20,7 +21,15 @@ _RANGE = "Bokeh.documents[0].get_model_by_name('time')"
 @contextmanager
 def served(port: int, log: Path, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
     """`panel serve dashboard/app.py` in a process of its own; the address of its page, and the process id."""
-    argv = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port), "--liveness"]
+    panel = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port), "--liveness"]
+    argv = [
+        sys.executable,
+        "-I",
+        "-S",
+        str(_LAUNCH),
+        str(os.getpid()),
+        *panel,
+    ]  # ends with this process, however that ends
     with log.open("wb") as out:
         process = subprocess.Popen(argv, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out)
         try:

@@ -13,14 +13,14 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.client import Address, connect, sender
 from flows.storage.datasets import Dataset, register
-from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, bars_table, pair_stats_table, table_name
+from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, ColumnType, bars_table, pair_stats_table, table_name
 
 PAIR = Pair("ETHUSDT", "BTCUSDT")
 FORMING_OFF = 0.05
 """How far the close of a forming bar is from what it closes at."""
 _STEPS = 8  # prices inside one bar
 _TICK = {"y": 0.01, "x": 0.1}
-_STATISTICS = [name for name, _ in PAIR_STATS_COLUMNS[3:13]]
+_STATISTICS = [name for name, kind in PAIR_STATS_COLUMNS if kind is ColumnType.DOUBLE]
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Market:
                 "gap": np.where(np.isin(np.arange(self.bars), self.gaps), "x", None).astype(object),
             }
         )  # fmt: skip
-        return frame[[name for name, _ in PAIR_STATS_COLUMNS]]
+        return frame[[name for name, _ in PAIR_STATS_COLUMNS if name in frame]]
 
 
 def fit(y: Any, x: Any) -> dict[str, float]:

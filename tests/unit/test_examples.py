@@ -25,8 +25,8 @@ def test_examples_of_modules(name: str) -> None:
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_examples_of_pages(page: Path) -> None:
-    result = doctest.testfile(str(page), module_relative=False)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_examples_of_pages(path: Path) -> None:
+    result = doctest.testfile(str(path), module_relative=False)
     assert result.attempted > 0
     assert result.failed == 0
