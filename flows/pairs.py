@@ -37,6 +37,7 @@ from flows.sinks.tables import Storable, group_of
 from flows.sources import stop
 from flows.sources.binance.board import Board
 from flows.sources.binance.source import BinanceSource
+from flows.stats.battery.operators import pair_tests
 from flows.stats.methods import METHODS, estimator
 from flows.stats.operators import pair_stats
 from flows.storage.client import wait_ready
@@ -93,6 +94,10 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     stored = [others, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
     if settings.ticks.enabled:
         stored.append(_tick_stats(ticks, settings))
+    if settings.tests.enabled:
+        plans = {interval: settings.tests.plan(interval) for interval in market.intervals}
+        tests = pair_tests("pair_tests", legs, bars, market.pairs, plans, stale_after_ms)
+        stored += [tests.looks, tests.verdicts]
     store(sink, stored)
     return flow
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from flows.domain.battery import MOST_LOOKS, BatteryPlan
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
@@ -52,6 +53,32 @@ class TickSettings:
     look_window_s: int
     look_ticks: int
     pending_limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatterySettings:
+    enabled: bool
+    window_1s: int
+    window_1m: int
+    window_5m: int
+    cadence_1s: int
+    cadence_1m: int
+    cadence_5m: int
+    lag: int | str
+    significance: float
+    looks_period_h: float
+    fdr_rate: float
+
+    def plan(self, interval: Interval) -> BatteryPlan:
+        """The tests at an interval."""
+        return BatteryPlan(
+            window=getattr(self, f"window_{interval}"),
+            cadence=getattr(self, f"cadence_{interval}"),
+            lag=self.lag if isinstance(self.lag, int) else "aic",
+            level=self.significance,
+            period_us=round(self.looks_period_h * 3_600_000_000),
+            fdr_rate=self.fdr_rate,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +206,7 @@ class Settings:
     join: JoinSettings
     models: tuple[Model, ...]
     ticks: TickSettings
+    tests: BatterySettings
     files: FileSettings
     binance: BinanceSettings
     capture: CaptureSettings
@@ -201,6 +229,16 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "ticks.look_window_s": (20, 3_600),
     "ticks.look_ticks": (60, 100_000),
     "ticks.pending_limit": (1_000, 10_000_000),
+    "tests.window_1s": (20, 100_000),
+    "tests.window_1m": (20, 100_000),
+    "tests.window_5m": (20, 100_000),
+    "tests.cadence_1s": (1, 100_000),
+    "tests.cadence_1m": (1, 100_000),
+    "tests.cadence_5m": (1, 100_000),
+    "tests.lag": (0, 100),
+    "tests.significance": (0.0001, 0.5),
+    "tests.looks_period_h": (0.1, 1_000),
+    "tests.fdr_rate": (0.0001, 0.5),
     "files.reject_share": (0, 1),
     "files.block_bytes": (1_024, 1 << 30),
     "binance.silence_grace_ms": (1, 600_000),
@@ -231,6 +269,7 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "models.restart_windows": (1, 1_000_000),
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
+    "tests.lag": ("aic",),
     "binance.route": ("market", "public"),
     "binance.stream": ("aggTrade", "trade"),
     "models.price": ("log", "raw"),
@@ -240,6 +279,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "bars": BarSettings,
     "join": JoinSettings,
     "ticks": TickSettings,
+    "tests": BatterySettings,
     "files": FileSettings,
     "binance": BinanceSettings,
     "capture": CaptureSettings,
@@ -343,6 +383,7 @@ def _settings(tree: dict[str, Any], origin: dict[str, str], default: str) -> Set
     models = tuple(_model(name, values, where) for name, values in tree["models"].items())
     if not models:
         raise SettingsError(f"{where('models')} must name at least one model")
+    _check_looks(built["tests"], market.intervals, where)
     return Settings(market=market, models=models, **built)
 
 
@@ -352,16 +393,36 @@ def _checked(kind: Any, value: Any, key: str, where: Any, bound: str | None = No
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise SettingsError(f"{where(key)} must be {_KIND_NAMES[kind]}, was {value!r}")
-    if kind in (int, float):
+    if isinstance(value, int | float) and not isinstance(value, bool):
         low, high = _BOUNDS.get(bound, (0, _MOST) if not key.endswith("port") else (0, 65_535))
         if not low <= value <= high:
             raise SettingsError(f"{where(key)} must be from {low:g} to {high:g}, was {value!r}")
-    if bound in _CHOICES and value not in _CHOICES[bound]:
-        raise SettingsError(f"{where(key)} must be one of {', '.join(_CHOICES[bound])}, was {value!r}")
+    if bound in _CHOICES and isinstance(value, str) and value not in _CHOICES[bound]:
+        texts = ", ".join(_CHOICES[bound])
+        wanted = f"one of {texts}" if kind is str else f'a whole number or "{texts}"'
+        raise SettingsError(f"{where(key)} must be {wanted}, was {value!r}")
     return value
 
 
-_KIND_NAMES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+_KIND_NAMES = {
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    int | str: 'a whole number or "aic"',
+}
+
+
+def _check_looks(tests: BatterySettings, intervals: tuple[Interval, ...], where: Any) -> None:
+    """A period must not hold more looks than are kept, as the share of those that pass would be of a shorter one."""
+    for interval in intervals:
+        plan = tests.plan(interval)
+        looks = plan.period_us // (plan.cadence * interval.us)
+        if looks > MOST_LOOKS:
+            raise SettingsError(
+                f"{where(f'tests.cadence_{interval}')} must leave at most {MOST_LOOKS:,} looks in tests.looks_period_h = "
+                f"{tests.looks_period_h:g} h, {plan.cadence} makes {looks:,}"
+            )
 
 
 def _texts(value: Any, key: str, where: Any) -> list[str]:

@@ -21,5 +21,10 @@ def shape(settings: Settings) -> dict[str, str]:
         "ticks": json.dumps(asdict(settings.ticks)),
         "binance.stream": binance.stream,
         "binance.stream_url": binance.stream_url,
+        "tests": _tests(settings),
         **{f"models.{model.name}": json.dumps(asdict(model)) for model in settings.models},
     }
+
+
+def _tests(settings: Settings) -> str:
+    return json.dumps(asdict(settings.tests)) if settings.tests.enabled else "none"

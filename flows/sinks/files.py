@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from flows.domain.frames import Bars, PairStats, PairTickStats
+from flows.domain.frames import Bars, PairLooks, PairStats, PairTickStats, PairVerdicts
 from flows.domain.interval import Interval
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
@@ -33,7 +33,9 @@ from flows.storage.schema import (
     Table,
     bars_table,
     pair_stats_table,
+    pair_tests_table,
     pair_tick_stats_table,
+    pair_verdicts_table,
 )
 
 ROW_GROUP_ROWS = 131_072
@@ -46,7 +48,9 @@ _ARROW_TYPES = {
     ColumnType.VARCHAR: pa.string(),
     ColumnType.BOOLEAN: pa.bool_(),
 }
-FILES = ("bars", "feed_events", "pair_lead_lag", "pair_stats", "pair_tick_stats", "rejects", "trades")
+FILES = (
+    "bars", "feed_events", "pair_lead_lag", "pair_stats", "pair_tests", "pair_tick_stats", "pair_verdicts", "rejects", "trades",
+)  # fmt: skip
 """Groups that have a file; how the feed stood from second to second is not kept in files."""
 _INTERVAL_AT = 2  # bars of all intervals share a file: their interval stands after time and symbol or pair
 
@@ -61,7 +65,13 @@ def file_table(group: str) -> Table:
     return Table(group, columns, (*of.keys, "interval"), of.partition, None)
 
 
-_BY_INTERVAL = {"bars": bars_table, "pair_stats": pair_stats_table, "pair_tick_stats": pair_tick_stats_table}
+_BY_INTERVAL = {
+    "bars": bars_table,
+    "pair_stats": pair_stats_table,
+    "pair_tick_stats": pair_tick_stats_table,
+    "pair_tests": pair_tests_table,
+    "pair_verdicts": pair_verdicts_table,
+}
 _FILE_TABLES = {table.name: table for table in (TRADES, REJECTS, FEED_EVENTS, PAIR_LEAD_LAG)}
 
 
@@ -155,7 +165,7 @@ class _ParquetPartition(StatefulSinkPartition[Storable, None]):
 
     def _rows(self, frame: Storable) -> TableRows:
         rows = table_rows(frame).checked()
-        if not isinstance(frame, Bars | PairStats | PairTickStats):
+        if not isinstance(frame, Bars | PairStats | PairTickStats | PairLooks | PairVerdicts):
             return rows
         interval = {"interval": Labels.constant(frame.interval.value, len(frame))}
         return TableRows(self._table, {name: (rows.columns | interval)[name] for name, _ in self._table.columns})

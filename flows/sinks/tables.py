@@ -10,20 +10,27 @@ from numpy.typing import NDArray
 from flows.domain.frames import (
     BUY,
     F64,
+    HALF_LIFE_SAYS,
     I8,
     I32,
     I64,
+    KPSS_BOUNDS,
     LEAD_REASONS,
     LEG_NAMES,
+    LOOK_COUNTS,
+    LOOK_VALUES,
     NO_SIDE,
     TICK_REASONS,
+    WINDOW_SAYS,
     Bars,
     FeedEvents,
     FeedLatency,
     FeedStatus,
     PairLeadLag,
+    PairLooks,
     PairStats,
     PairTickStats,
+    PairVerdicts,
     Rejects,
     Ticks,
 )
@@ -36,21 +43,35 @@ from flows.storage.schema import (
     FEED_STATUS,
     PAIR_LEAD_LAG,
     PAIR_STATS_COLUMNS,
+    PAIR_VERDICTS_COLUMNS,
     REJECTS,
     TRADES,
     ColumnType,
     Table,
     bars_table,
     pair_stats_table,
+    pair_tests_table,
     pair_tick_stats_table,
+    pair_verdicts_table,
 )
 
 Storable: TypeAlias = (
-    Ticks | Bars | PairStats | PairTickStats | PairLeadLag | Rejects | FeedEvents | FeedStatus | FeedLatency
+    Ticks
+    | Bars
+    | PairStats
+    | PairTickStats
+    | PairLeadLag
+    | PairLooks
+    | PairVerdicts
+    | Rejects
+    | FeedEvents
+    | FeedStatus
+    | FeedLatency
 )
 
 GROUPS = (
-    "bars", "feed_events", "feed_latency", "feed_status", "pair_lead_lag", "pair_stats", "pair_tick_stats", "rejects", "trades",
+    "bars", "feed_events", "feed_latency", "feed_status", "pair_lead_lag", "pair_stats", "pair_tests", "pair_tick_stats",
+    "pair_verdicts", "rejects", "trades",
 )  # fmt: skip
 """Keys of the items that sinks take, sorted, as the engine orders partitions: rows of one table always go the same way."""
 
@@ -65,6 +86,10 @@ def table_of(frame: Storable) -> Table:
         return pair_stats_table(frame.interval)
     if isinstance(frame, PairTickStats):
         return pair_tick_stats_table(frame.interval)
+    if isinstance(frame, PairLooks):
+        return pair_tests_table(frame.interval)
+    if isinstance(frame, PairVerdicts):
+        return pair_verdicts_table(frame.interval)
     return _TABLES[type(frame)]
 
 
@@ -81,9 +106,13 @@ _TABLES = {
     FeedLatency: FEED_LATENCY,
     PairLeadLag: PAIR_LEAD_LAG,
 }
-_GROUPS = {Bars: "bars", PairStats: "pair_stats", PairTickStats: "pair_tick_stats"} | {
-    kind: table.name for kind, table in _TABLES.items()
-}
+_GROUPS = {
+    Bars: "bars",
+    PairStats: "pair_stats",
+    PairTickStats: "pair_tick_stats",
+    PairLooks: "pair_tests",
+    PairVerdicts: "pair_verdicts",
+} | {kind: table.name for kind, table in _TABLES.items()}
 
 
 def rows_by_table(frames: Iterable[Storable]) -> list[TableRows]:
@@ -158,6 +187,34 @@ def _(frame: PairStats) -> TableRows:
             columns[name] = Labels.constant(values, len(frame))
         else:
             columns[name] = _legs(values) if name in ("stale", "gap") else values
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: PairLooks) -> TableRows:
+    columns: dict[str, Column] = {
+        "open_time": frame.open_time,
+        "pair": Labels(frame.pair, tuple(map(str, frame.pairs))),
+    }
+    for i, name in enumerate(LOOK_VALUES):
+        values = frame.values[:, i]
+        columns[name] = np.where(
+            np.isinf(values), np.nan, values
+        )  # the server has no infinity: an end that does not exist is null
+    columns |= {name: frame.counts[:, i] for i, name in enumerate(LOOK_COUNTS)}
+    columns["half_life_says"] = _named(frame.half_life_says, HALF_LIFE_SAYS)
+    columns["window_says"] = _named(frame.window_says, WINDOW_SAYS)
+    columns["kpss_bound"] = _named(frame.kpss_bound, KPSS_BOUNDS)
+    columns |= {"reason": _texts(frame.reason), "missing": _texts(frame.missing)}
+    return TableRows(table_of(frame), columns)
+
+
+@table_rows.register
+def _(frame: PairVerdicts) -> TableRows:
+    columns: dict[str, Column] = {name: getattr(frame, name) for name, _ in PAIR_VERDICTS_COLUMNS}
+    columns["pair"] = Labels(frame.pair, tuple(map(str, frame.pairs)))
+    columns["word"], columns["sentence"] = _labels(frame.word), _texts(frame.sentence)
+    columns["half_lives"] = np.where(np.isinf(frame.half_lives), np.nan, frame.half_lives)
     return TableRows(table_of(frame), columns)
 
 

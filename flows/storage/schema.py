@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 
+from flows.domain.frames import LOOK_COUNTS, LOOK_VALUES
 from flows.domain.interval import Interval
 
 
@@ -87,6 +88,18 @@ PAIR_TICK_STATS_COLUMNS = (
     ("y_ticks", _L), ("x_ticks", _L), ("n", _L), ("warmup_left", _L), ("reason", _S), ("gap", _S),
 )  # fmt: skip
 
+PAIR_TESTS_COLUMNS = (
+    ("open_time", _T), ("pair", _S), *((name, _D) for name in LOOK_VALUES), *((name, _L) for name in LOOK_COUNTS),
+    ("half_life_says", _S), ("window_says", _S), ("kpss_bound", _S), ("reason", _V), ("missing", _V),
+)  # fmt: skip
+
+PAIR_VERDICTS_COLUMNS = (
+    ("open_time", _T), ("pair", _S), ("word", _S), ("sentence", _V), ("look_time", _T), ("y_on_x_p_value", _D),
+    ("x_on_y_p_value", _D), ("half_lives", _D), ("break_p_value", _D), ("looks", _L), ("looks_known", _L),
+    ("looks_passed", _L), ("windows", _L), ("share", _D), ("p_value", _D), ("q_value", _D), ("pairs_watched", _L),
+    ("survives", _B), ("fdr_rate", _D),
+)  # fmt: skip
+
 TRADES = Table(
     "trades",
     (("timestamp", _T), ("symbol", _S), ("trade_id", _L), ("price", _D), ("amount", _D), ("side", _S),
@@ -155,7 +168,18 @@ def pair_tick_stats_table(interval: Interval) -> Table:
     return Table(f"pair_tick_stats_{interval}", PAIR_TICK_STATS_COLUMNS, ("open_time", "pair"), *_RETENTION[interval])
 
 
+def pair_tests_table(interval: Interval) -> Table:
+    """Looks at pairs of one interval."""
+    return Table(f"pair_tests_{interval}", PAIR_TESTS_COLUMNS, ("open_time", "pair"), *_RETENTION[interval])
+
+
+def pair_verdicts_table(interval: Interval) -> Table:
+    """Verdicts on pairs of one interval."""
+    return Table(f"pair_verdicts_{interval}", PAIR_VERDICTS_COLUMNS, ("open_time", "pair"), *_RETENTION[interval])
+
+
 def dataset_tables(intervals: tuple[Interval, ...] = tuple(Interval)) -> tuple[Table, ...]:
     """The tables of one dataset. `DATASETS` is beside them, once per root, without a prefix."""
-    bars, stats, ticks = (map(of, intervals) for of in (bars_table, pair_stats_table, pair_tick_stats_table))
-    return (TRADES, *bars, *stats, *ticks, PAIR_LEAD_LAG, REJECTS, FEED_EVENTS, FEED_STATUS, FEED_LATENCY)
+    per_interval = (bars_table, pair_stats_table, pair_tick_stats_table, pair_tests_table, pair_verdicts_table)
+    tables = (of(interval) for of in per_interval for interval in intervals)
+    return (TRADES, *tables, PAIR_LEAD_LAG, REJECTS, FEED_EVENTS, FEED_STATUS, FEED_LATENCY)

@@ -20,7 +20,7 @@ from flows.stats.battery.looks import NO_LOOKS, day_of, with_look
 from flows.stats.battery.pair_tests import battery
 from flows.stats.battery.regression import regression
 from flows.stats.battery.variance_ratio import variance_ratio
-from flows.stats.battery.verdict import discoveries, verdict
+from flows.stats.battery.verdict import Newest, discoveries, verdict
 from tests.calibration.rate import Rate
 from tests.calibration.simulated_pairs import reverting, tied, unrelated, walk
 
@@ -141,7 +141,7 @@ def _days(rng: np.random.Generator, runs: int) -> list[Rate]:
                 looks = with_look(looks, end * MINUTE_US, tests.p_value)
             day = day_of(looks, n * MINUTE_US)
             chance += counted is words and day.p_value < 0.05
-            counted[verdict("pair", tests, MINUTE_US, day, discoveries([day])[0]).word] += 1
+            counted[verdict("pair", Newest.of(tests), MINUTE_US, day, discoveries([day])[0]).word] += 1
     seen = sum(tied_words[word] for word in ("reverting", "breaking")) / days
     return [
         Rate("a day of looks at unrelated legs: p < 5 %", chance / days, days, 0.0, 0.05),

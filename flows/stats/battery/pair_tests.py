@@ -95,6 +95,24 @@ def battery(y: F64, x: F64, *, lag: Lag = 1, fixed_hedge: float = 1.0) -> PairTe
     )
 
 
+def nothing_said(n: int, reason: str, fixed_hedge: float = 1.0) -> PairTests:
+    """The result on n bars where no test can be made."""
+    return PairTests(
+        n=n,
+        y_on_x=EngleGranger(reason=reason),
+        x_on_y=EngleGranger(reason=reason),
+        johansen=Johansen(reason=reason),
+        half_life=HalfLife(reason=reason),
+        variance_ratio=VarianceRatio(reason=reason),
+        hurst=Hurst(reason=reason),
+        cusum=Cusum(reason=reason),
+        hedge_error=HedgeError(reason=reason),
+        fixed_hedge=fixed_hedge,
+        adf=Adf(reason=reason),
+        kpss=Kpss(reason=reason),
+    )
+
+
 def warm_up() -> None:
     """Compile, or load from the cache, every kernel of the battery, so that the first look of a run does not wait for it."""
     rng = np.random.default_rng(0)

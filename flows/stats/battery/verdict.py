@@ -23,12 +23,12 @@ day has shown and never replace it.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from flows.stats.battery.fdr import benjamini_hochberg
-from flows.stats.battery.half_life import FEW_HALF_LIVES, HalfLife
+from flows.stats.battery.fdr import adjusted, benjamini_hochberg
+from flows.stats.battery.half_life import FEW_HALF_LIVES
 from flows.stats.battery.looks import DAY_US, DayOfLooks
-from flows.stats.battery.pair_tests import PairTests
+from flows.stats.battery.pair_tests import LEVEL, PairTests
 
 Word = Literal[
     "unknown", "window too long", "too early", "no evidence", "weak evidence", "breaking", "too slow", "reverting"
@@ -39,18 +39,63 @@ SOME, MANY = 0.10, 0.30
 BREAK_LEVEL = 0.01
 
 
+class Newest(NamedTuple):
+    """What is told of the newest look, as in `PairTests`; a tuple, because many of them wait in a state that is pickled often.
+
+    Attributes:
+        y_on_x, x_on_y: p-values. half_life, low, high: bars. windows: half-lives in the window.
+        break_p_value, break_reason: of the line, and why it was not tested.
+    """
+
+    n: int
+    reason: str
+    y_on_x: float
+    x_on_y: float
+    half_life: float
+    low: float
+    high: float
+    reverts: bool
+    windows: float
+    break_p_value: float
+    break_reason: str
+
+    @classmethod
+    def of(cls, tests: PairTests) -> "Newest":
+        """Of a look's tests."""
+        half, line = tests.half_life, tests.cusum
+        return cls(
+            n=tests.n,
+            reason=tests.reason,
+            y_on_x=tests.y_on_x.p_value,
+            x_on_y=tests.x_on_y.p_value,
+            half_life=half.bars,
+            low=half.low,
+            high=half.high,
+            reverts=half.reverts,
+            windows=half.windows,
+            break_p_value=line.p_value,
+            break_reason=line.reason,
+        )
+
+    @property
+    def p_value(self) -> float:
+        """Of both directions together, as `PairTests.p_value`."""
+        return self.y_on_x if self.y_on_x != self.y_on_x or self.y_on_x > self.x_on_y else self.x_on_y
+
+
 @dataclass(frozen=True, slots=True)
 class Discovery:
     """How a pair's day stands beside those of the other pairs of its interval.
 
     Attributes:
         survives: it is among the discoveries. pairs: days compared, those without a known look left out.
-        rate: share of the discoveries that may be false.
+        rate: share of the discoveries that may be false. q_value: the smallest one at which it would be among them.
     """
 
     survives: bool
     pairs: int
     rate: float
+    q_value: float = math.nan
 
 
 def discoveries(days: Sequence[DayOfLooks], rate: float = 0.05) -> list[Discovery]:
@@ -59,9 +104,10 @@ def discoveries(days: Sequence[DayOfLooks], rate: float = 0.05) -> list[Discover
     Raises:
         ValueError: a rate outside 0 to 1.
     """
-    found = benjamini_hochberg([day.p_value for day in days], rate)
+    p_values = [day.p_value for day in days]
+    found, q_values = benjamini_hochberg(p_values, rate), adjusted(p_values)
     pairs = sum(day.known > 0 for day in days)
-    return [Discovery(bool(survives), pairs, rate) for survives in found]
+    return [Discovery(bool(yes), pairs, rate, float(q)) for yes, q in zip(found, q_values, strict=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +118,44 @@ class Verdict:
     sentence: str
 
 
-def verdict(name: str, tests: PairTests, bar_us: int, day: DayOfLooks, discovery: Discovery) -> Verdict:
+def verdict(
+    name: str,
+    newest: Newest,
+    bar_us: int,
+    day: DayOfLooks,
+    discovery: Discovery,
+    level: float = LEVEL,
+    period_us: int = DAY_US,
+) -> Verdict:
     """What is to be said of a pair.
 
     Args:
-        name: of pair and interval, as the sentence begins. tests: of the newest look. bar_us: length of a bar.
+        name: of pair and interval, as the sentence begins. newest: look. bar_us: length of a bar.
+        level, period_us: of a single look and of the "day", with which `day` was made.
     """
-    held = DAY_US // (max(tests.n, 1) * bar_us)
-    word = _word(tests, day, discovery, held)
+    held = period_us // (max(newest.n, 1) * bar_us)
+    period = f"{period_us / 3_600_000_000:.3g} h"
+    word = _word(newest, day, discovery, held)
     if word == "unknown":
-        return Verdict(word, f"{name}: unknown: {tests.reason or 'no look in the last 24 h could be said'}.")
-    parts = [_share(day)]
+        return Verdict(word, f"{name}: unknown: {newest.reason or f'no look in the last {period} could be said'}.")
+    parts = [_share(day, period)]
     if word == "window too long":
         parts.append(
-            f"24 h hold {_counted(held, 'window')} of {tests.n:,} bars, {LEAST_WINDOWS} are needed: take a shorter one"
+            f"{period} hold {_counted(held, 'window')} of {newest.n:,} bars, {LEAST_WINDOWS} are needed: take a shorter one"
         )
     elif word == "too early":
         parts.append(f"{_counted(day.windows, 'separate window')} so far, {LEAST_WINDOWS} are needed")
     else:
         parts.append(_beside_others(discovery))
-        parts.append(_pace(tests.half_life, tests.n, bar_us))
-        parts.append(_break(tests))
-    if not tests.passes and min(tests.y_on_x.p_value, tests.x_on_y.p_value) < 0.05:
-        parts.append(f"the directions disagree now (p {tests.y_on_x.p_value:.2g} and {tests.x_on_y.p_value:.2g})")
+        parts.append(_pace(newest, bar_us))
+        parts.append(_break(newest))
+    if min(newest.y_on_x, newest.x_on_y) < level <= newest.p_value:
+        parts.append(f"the directions disagree now (p {newest.y_on_x:.2g} and {newest.x_on_y:.2g})")
     return Verdict(word, f"{name}: {word}: {'; '.join(parts)}.")
 
 
-def _word(tests: PairTests, day: DayOfLooks, discovery: Discovery, held: int) -> Word:
-    if tests.reason or not day.known:
+def _word(newest: Newest, day: DayOfLooks, discovery: Discovery, held: int) -> Word:
+    if newest.reason or not day.known:
         return "unknown"
     if held < LEAST_WINDOWS:
         return "window too long"
@@ -109,14 +165,14 @@ def _word(tests: PairTests, day: DayOfLooks, discovery: Discovery, held: int) ->
         return "no evidence"
     if day.share < MANY or not discovery.survives:
         return "weak evidence"
-    if tests.cusum.p_value < BREAK_LEVEL:
+    if newest.break_p_value < BREAK_LEVEL:
         return "breaking"
-    return "too slow" if tests.half_life.windows < FEW_HALF_LIVES else "reverting"
+    return "too slow" if newest.windows < FEW_HALF_LIVES else "reverting"
 
 
-def _share(day: DayOfLooks) -> str:
+def _share(day: DayOfLooks, period: str) -> str:
     unknown = f", {day.looks - day.known} more could not be said" if day.looks > day.known else ""
-    return f"{day.share:.0%} of {_counted(day.known, 'look')} in the last 24 h pass in both directions{unknown}"
+    return f"{day.share:.0%} of {_counted(day.known, 'look')} in the last {period} pass in both directions{unknown}"
 
 
 def _beside_others(discovery: Discovery) -> str:
@@ -124,19 +180,19 @@ def _beside_others(discovery: Discovery) -> str:
     return f"{'more' if discovery.survives else 'no more'} than chance gives {among}"
 
 
-def _pace(half_life: HalfLife, n: int, bar_us: int) -> str:
-    if not half_life.reverts:
+def _pace(newest: Newest, bar_us: int) -> str:
+    if not newest.reverts:
         return "half-life now not distinguishable from a random walk"
-    low, high = (_duration(bars, bar_us) for bars in (half_life.low, half_life.high))
-    few = "" if half_life.windows >= FEW_HALF_LIVES else f", fewer than {FEW_HALF_LIVES:.0f}"
-    held = f"{half_life.windows:.1f}" if half_life.windows < n else f"over {n}"
-    return f"half-life now {_duration(half_life.bars, bar_us)} ({low} to {high}), {held} of them in the window{few}"
+    low, high = (_duration(bars, bar_us) for bars in (newest.low, newest.high))
+    few = "" if newest.windows >= FEW_HALF_LIVES else f", fewer than {FEW_HALF_LIVES:.0f}"
+    held = f"{newest.windows:.1f}" if newest.windows < newest.n else f"over {newest.n}"
+    return f"half-life now {_duration(newest.half_life, bar_us)} ({low} to {high}), {held} of them in the window{few}"
 
 
-def _break(tests: PairTests) -> str:
-    if tests.cusum.reason:
-        return f"break not tested: {tests.cusum.reason}"
-    p = tests.cusum.p_value
+def _break(newest: Newest) -> str:
+    if newest.break_reason:
+        return f"break not tested: {newest.break_reason}"
+    p = newest.break_p_value
     return f"the line breaks within the window (p {p:.2g})" if p < BREAK_LEVEL else f"no break seen (p {p:.2g})"
 
 

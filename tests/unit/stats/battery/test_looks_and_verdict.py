@@ -22,7 +22,7 @@ from flows.stats.battery.looks import (
     with_look,
 )
 from flows.stats.battery.pair_tests import PairTests, battery
-from flows.stats.battery.verdict import Discovery, discoveries, verdict
+from flows.stats.battery.verdict import Discovery, Newest, discoveries, verdict
 from tests.calibration.simulated_pairs import tied, unrelated
 
 MINUTE = 60_000_000
@@ -130,7 +130,8 @@ def test_more_pairs_watched_make_a_discovery_harder() -> None:
     assert 0.005 < good.p_value < 0.01
     assert [d.survives for d in discoveries([good, poor, poor])] == [True, False, False]
     among_many = discoveries([good] + [poor] * 20 + [DayOfLooks()])
-    assert among_many[0] == Discovery(False, 21, 0.05)
+    assert among_many[0] == Discovery(False, 21, 0.05, 21 * good.p_value)
+    assert math.isnan(among_many[-1].q_value)
     assert [d.survives for d in discoveries([good] * 10 + [poor] * 20)][:11] == [True] * 10 + [False]
 
 
@@ -172,7 +173,7 @@ SURVIVES, FAILS = Discovery(True, 28, 0.05), Discovery(False, 28, 0.05)
     ],
 )
 def test_each_word_at_its_border(word: str, tests: PairTests, day: DayOfLooks, discovery: Discovery) -> None:
-    found = verdict(NAME, tests, MINUTE, day, discovery)
+    found = verdict(NAME, Newest.of(tests), MINUTE, day, discovery)
     assert found.word == word
     assert found.sentence.startswith(f"{NAME}: {word}: ")
     assert found.sentence.endswith(".")
@@ -181,46 +182,52 @@ def test_each_word_at_its_border(word: str, tests: PairTests, day: DayOfLooks, d
 
 
 def test_the_sentence_carries_the_numbers() -> None:
-    assert verdict(NAME, _tests(), MINUTE, _day(60), SURVIVES).sentence == (
+    assert verdict(NAME, Newest.of(_tests()), MINUTE, _day(60), SURVIVES).sentence == (
         "ETHUSDT/BTCUSDT 1m: reverting: 62% of 96 looks in the last 24 h pass in both directions; more than chance gives among 28 pairs "
         "watched (false discoveries 5%); half-life now 20 min (12 min to 40 min), 15.0 of them in the window; no break seen (p 0.5)."
     )
-    assert verdict(NAME, _tests(half=90.0, break_p=0.002), 1_000_000, _day(60), SURVIVES).sentence == (
+    assert verdict(NAME, Newest.of(_tests(half=90.0, break_p=0.002)), 1_000_000, _day(60), SURVIVES).sentence == (
         "ETHUSDT/BTCUSDT 1m: breaking: 62% of 96 looks in the last 24 h pass in both directions; more than chance gives among 28 pairs "
         "watched (false discoveries 5%); half-life now 90 s (54 s to 3 min), 3.3 of them in the window, fewer than 5; the line breaks "
         "within the window (p 0.002)."
     )
     early = DayOfLooks(12, 10, 1, 1, 1.0)
-    assert verdict(NAME, _tests(), MINUTE, early, FAILS).sentence == (
+    assert verdict(NAME, Newest.of(_tests()), MINUTE, early, FAILS).sentence == (
         "ETHUSDT/BTCUSDT 1m: too early: 10% of 10 looks in the last 24 h pass in both directions, 2 more could not be said; "
         "1 separate window so far, 2 are needed."
     )
     flat = battery(np.ones(300), np.arange(300.0))
-    assert verdict(NAME, flat, MINUTE, _day(60), FAILS).sentence == (
+    assert verdict(NAME, Newest.of(flat), MINUTE, _day(60), FAILS).sentence == (
         "ETHUSDT/BTCUSDT 1m: unknown: y does not change over the window."
     )
 
 
 def test_a_window_of_which_a_day_holds_one_is_said_to_be_too_long() -> None:
     hour = 60 * MINUTE
-    assert verdict(NAME, _tests(), hour, _day(60), SURVIVES).sentence == (
+    assert verdict(NAME, Newest.of(_tests()), hour, _day(60), SURVIVES).sentence == (
         "ETHUSDT/BTCUSDT 1m: window too long: 62% of 96 looks in the last 24 h pass in both directions; "
         "24 h hold 0 windows of 300 bars, 2 are needed: take a shorter one."
     )
     longest = DAY_US // 2 // 300
-    words = [verdict(NAME, _tests(), bar_us, _day(60), SURVIVES).word for bar_us in (longest, longest + 1)]
+    words = [verdict(NAME, Newest.of(_tests()), bar_us, _day(60), SURVIVES).word for bar_us in (longest, longest + 1)]
     assert words == ["reverting", "window too long"]
 
 
 def test_the_sentence_says_what_cannot_be_told_and_what_contradicts() -> None:
     tests = battery(*unrelated(np.random.default_rng(2), 300))
     assert not tests.half_life.reverts
-    said = verdict(NAME, tests, MINUTE, _day(2), FAILS).sentence
+    said = verdict(NAME, Newest.of(tests), MINUTE, _day(2), FAILS).sentence
     assert "half-life now not distinguishable from a random walk" in said
     assert "no more than chance gives" in said
     split = replace(tests, y_on_x=replace(tests.y_on_x, p_value=0.03), x_on_y=replace(tests.x_on_y, p_value=0.12))
     assert not split.passes
     assert split.p_value == 0.12
-    assert "the directions disagree now (p 0.03 and 0.12)" in verdict(NAME, split, MINUTE, _day(2), FAILS).sentence
+    assert (
+        "the directions disagree now (p 0.03 and 0.12)"
+        in verdict(NAME, Newest.of(split), MINUTE, _day(2), FAILS).sentence
+    )
     untested = replace(tests, cusum=Cusum(reason="the long-run variance of the residuals is not positive"))
-    assert "break not tested: the long-run variance" in verdict(NAME, untested, MINUTE, _day(60), SURVIVES).sentence
+    assert (
+        "break not tested: the long-run variance"
+        in verdict(NAME, Newest.of(untested), MINUTE, _day(60), SURVIVES).sentence
+    )
