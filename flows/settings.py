@@ -391,7 +391,7 @@ def _checked(kind: Any, value: Any, key: str, where: Any, bound: str | None = No
     bound = bound or key
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise SettingsError(f"{where(key)} must be {_KIND_NAMES[kind]}, was {value!r}")
     if isinstance(value, int | float) and not isinstance(value, bool):
         low, high = _BOUNDS.get(bound, (0, _MOST) if not key.endswith("port") else (0, 65_535))

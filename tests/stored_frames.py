@@ -4,6 +4,8 @@ import numpy as np
 
 from flows.domain.frames import (
     BUY,
+    LOOK_COUNTS,
+    LOOK_VALUES,
     NO_SIDE,
     SELL,
     Bars,
@@ -11,8 +13,10 @@ from flows.domain.frames import (
     FeedLatency,
     FeedStatus,
     PairLeadLag,
+    PairLooks,
     PairStats,
     PairTickStats,
+    PairVerdicts,
     Rejects,
     Ticks,
 )
@@ -150,6 +154,59 @@ def some_looks(rows: int = 4) -> PairLeadLag:
         x_ticks=200 + i,
         window_ms=300_000 - i,
         reason=np.where(found, 0, i % 4).astype(np.int8),
+    )
+
+
+def some_pair_looks(rows: int = 5) -> PairLooks:
+    """Looks at two pairs in turn; the first says nothing, of another single tests do not, one has a half-life without an end."""
+    i = np.arange(rows, dtype=np.int64)
+    values = np.add.outer(i, np.arange(len(LOOK_VALUES)) / 64)
+    values[0] = np.nan
+    values[2:3, LOOK_VALUES.index("half_life_high")] = np.inf
+    counts = np.add.outer(i, np.arange(len(LOOK_COUNTS)))
+    counts[0, 2:] = UNKNOWN
+    return PairLooks(
+        pairs=TWO_PAIRS,
+        pair=(i % 2).astype(np.int32),
+        interval=Interval.S1,
+        open_time=START + i * S,
+        values=values,
+        counts=counts,
+        half_life_says=(i % 3).astype(np.int8),
+        window_says=(i % 2).astype(np.int8),
+        kpss_bound=(i % 3).astype(np.int8),
+        reason=np.array(["needs 600 bars, has 12", *[""] * (rows - 1)], object),
+        missing=np.array(["", *["hurst: needs 128 bars, has 60"] * (rows - 1)], object),
+    )
+
+
+def some_verdicts(rows: int = 4) -> PairVerdicts:
+    """Verdicts on two pairs; the first is unknown."""
+    i = np.arange(rows, dtype=np.int64)
+    known = i > 0
+    p_value = np.where(known, i / 16, np.nan)
+    return PairVerdicts(
+        pairs=TWO_PAIRS,
+        pair=(i % 2).astype(np.int32),
+        interval=Interval.M1,
+        open_time=START + i // 2 * 900 * S,
+        word=np.array(["unknown", *["no evidence"] * (rows - 1)], object),
+        sentence=np.array([f"sentence {n}." for n in i], object),
+        look_time=np.where(known, START - S, UNKNOWN),
+        y_on_x_p_value=p_value,
+        x_on_y_p_value=p_value,
+        half_lives=np.where(i == 2, np.inf, p_value * 99),
+        break_p_value=p_value,
+        looks=i,
+        looks_known=i,
+        looks_passed=i // 2,
+        windows=i // 3,
+        share=p_value,
+        p_value=p_value,
+        q_value=p_value * 2,
+        pairs_watched=np.full(rows, 2, np.int64),
+        survives=i % 2 == 1,
+        fdr_rate=np.full(rows, 0.05),
     )
 
 

@@ -31,7 +31,8 @@ def _settings(block_bytes: int = 1 << 22) -> Settings:
     made = load()
     models = (replace(made.models[0], window=60, z_window=60, correlation_window=30),)
     ticks = replace(made.ticks, window=60, look_every_s=30, look_window_s=120)
-    return replace(made, models=models, ticks=ticks, files=replace(made.files, block_bytes=block_bytes))
+    tests = replace(made.tests, window_1s=40, cadence_1s=15, cadence_1m=1)
+    return replace(made, models=models, ticks=ticks, tests=tests, files=replace(made.files, block_bytes=block_bytes))
 
 
 Sums = tuple[dict[str, int], dict[str, int]]
@@ -76,6 +77,7 @@ def whole(inputs: dict[str, Path]) -> dict[str, Sums]:
     for rows, _ in sums.values():
         assert min(rows[name] for name in ("trades", "bars_1s", "bars_1m", "bars_5m", "pair_stats_1s")) > 1
         assert min(rows[name] for name in ("pair_tick_stats_1s", "pair_tick_stats_1m", "pair_lead_lag")) > 1
+        assert min(rows["pair_tests_1s"], rows["pair_verdicts_1s"], rows["pair_tests_1m"]) > 1
     assert sums["csv"][0]["rejects"] == 4
     return sums
 

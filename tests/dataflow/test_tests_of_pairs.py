@@ -43,7 +43,7 @@ def _bars() -> Bars:
     """Bars of 13 symbols: one tied to another, the rest walks; one with a hole, one that begins in the middle."""
     rng = np.random.default_rng(17)
     btc = walk(rng, ROWS)
-    logs = {"BTCUSDT": btc, "ETHUSDT": 0.8 * btc + reverting(rng, ROWS, 3.0)}
+    logs = {"BTCUSDT": btc, "ETHUSDT": 0.8 * btc + reverting(rng, ROWS, 1.0)}
     logs |= {symbol: walk(rng, ROWS) for symbol in WALKS}
     closes = {}
     for symbol, log in logs.items():
@@ -110,12 +110,11 @@ def test_every_pair_is_looked_at_in_every_round_and_judged_after_it(whole: tuple
     assert {key for key, _ in verdicts} == {"1s"}
     rows = _rows(verdicts)
     times, count = np.unique(rows.columns["open_time"], return_counts=True)  # type: ignore[arg-type]
-    first = (BEGIN // 20 + 1) * 20 + 19
-    assert times.tolist() == [second * S for second in range(first, BEGIN + ROWS, 20)], (
-        "of the first round only the end was seen"
-    )
+    first = (BEGIN // 20 + 1) * 20 + 19  # no pair has had enough bars for any test in the round before
+    assert times.tolist() == [second * S for second in range(first, BEGIN + ROWS, 20)]
     absent = 11  # pairs with the symbol that begins in the middle
-    assert (count[:9] == len(PAIRS) - absent).all()
+    assert count[0] < len(PAIRS) - absent
+    assert (count[1:9] == len(PAIRS) - absent).all()
     assert (count[-13:] == len(PAIRS)).all()
     assert [chunk.watermark[0] for _, chunk in verdicts] == (times + S).tolist()
 

@@ -48,3 +48,20 @@ def test_correlation_of_ticks_can_be_left_out(tmp_path: Path) -> None:
     assert found[0].pop("pair_tick_stats_1s") == 22  # the last two seconds of the input are not over by its watermark
     assert found[0] == found[1]
     assert differences(shape(with_it), shape(without)).startswith("ticks was ")
+
+
+def test_the_tests_of_pairs_can_be_left_out() -> None:
+    def steps(enabled: bool) -> set[str]:
+        settings = load(None, {"PAIRS_TESTS__ENABLED": str(enabled).lower()})
+        flow = build(settings, TestingSource([]), TestingSink([]))  # type: ignore[arg-type]
+        return {step.step_id for step in flow.substeps}
+
+    assert steps(True) - steps(False) == {"pairs.pair_tests"}
+
+
+def test_a_state_is_of_the_tests_that_made_it() -> None:
+    """Other windows are another state; settings of tests that are not made do not count."""
+    made, other = load(None, {}), load(None, {"PAIRS_TESTS__WINDOW_1M": "301"})
+    assert {key for key, value in shape(made).items() if shape(other)[key] != value} == {"tests"}
+    off = {"PAIRS_TESTS__ENABLED": "false"}
+    assert shape(load(None, off)) == shape(load(None, off | {"PAIRS_TESTS__WINDOW_1M": "301"})) != shape(made)

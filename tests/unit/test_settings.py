@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.domain.battery import BatteryPlan
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 from flows.errors import SettingsError
@@ -115,8 +116,26 @@ MISTAKES = {
     "model window": ("[models.a]\nwindow = 2\n", "models.a.window must be from 3 to 1e+06, was 2"),
     "model window type": ('[models.a]\nwindow = "x"\n', "models.a.window must be a whole number, was 'x'"),
     "model price": ('[models.a]\nprice = "ln"\n', "models.a.price must be one of log, raw, was 'ln'"),
+    "tests' window": ("[tests]\nwindow_1m = 19\n", "tests.window_1m must be from 20 to 100000, was 19"),
+    "tests' lag": ('[tests]\nlag = "bic"\n', "tests.lag must be a whole number or \"aic\", was 'bic'"),
+    "tests' lag too small": ("[tests]\nlag = -1\n", "tests.lag must be from 0 to 100, was -1"),
+    "tests' lag true": ("[tests]\nlag = true\n", 'tests.lag must be a whole number or "aic", was True'),
+    "tests' level": ("[tests]\nsignificance = 5\n", "tests.significance must be from 0.0001 to 0.5, was 5"),
+    "tests' key": ("[tests]\ncadence_1h = 5\n", 'unknown key tests.cadence_1h; did you mean "tests.cadence_1s"?'),
+    "too many looks": (
+        "[tests]\ncadence_1s = 14\n",
+        "tests.cadence_1s must leave at most 5,760 looks in tests.looks_period_h = 24 h, 14 makes 6,171",
+    ),
     "z window": ("[models.a]\nwindow = 10\nz_window = 11\n", "models.a.z_window must be at most window = 10, was 11"),
 }  # fmt: skip
+
+
+def test_the_tests_have_a_plan_for_each_interval(tmp_path: Path) -> None:
+    made = _load(tmp_path, '[tests]\nlag = "aic"\nwindow_5m = 200\ncadence_1s = 7\nlooks_period_h = 1.5\n').tests
+    assert made.plan(Interval.S1) == BatteryPlan(600, 7, "aic", 0.05, 5_400_000_000, 0.05)
+    assert made.plan(Interval.M5) == BatteryPlan(200, 6, "aic", 0.05, 5_400_000_000, 0.05)
+    assert load(None, {}).tests.plan(Interval.M1) == BatteryPlan(300, 15)
+    assert load(None, {"PAIRS_TESTS__LAG": "3"}).tests.plan(Interval.M1).lag == 3
 
 
 @pytest.mark.parametrize(("text", "message"), MISTAKES.values(), ids=MISTAKES)

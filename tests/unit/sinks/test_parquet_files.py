@@ -17,18 +17,20 @@ from stored_frames import (
     some_events,
     some_latency,
     some_looks,
+    some_pair_looks,
     some_rejects,
     some_stats,
     some_status,
     some_tick_stats,
     some_ticks,
+    some_verdicts,
 )
 
 from flows.domain.interval import Interval
 from flows.errors import StorageError
 from flows.sinks.files import ROW_GROUP_ROWS, ParquetSink
 from flows.sinks.tables import Storable
-from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, PAIR_TICK_STATS_COLUMNS
+from flows.storage.schema import BAR_COLUMNS, PAIR_STATS_COLUMNS, PAIR_TESTS_COLUMNS, PAIR_TICK_STATS_COLUMNS
 
 
 def _run(sink: ParquetSink, items: list[tuple[str, Storable]], fail_at: int | None = None) -> None:
@@ -53,6 +55,8 @@ ITEMS: list[tuple[str, Storable]] = [
     ("pair_tick_stats", some_tick_stats(6)),
     ("pair_tick_stats", some_tick_stats(2, Interval.M5)),
     ("pair_lead_lag", some_looks(4)),
+    ("pair_tests", some_pair_looks()),
+    ("pair_verdicts", some_verdicts()),
     ("rejects", some_rejects()),
     ("feed_events", some_events()),
     ("feed_status", some_status()),
@@ -66,7 +70,8 @@ def test_files_have_the_columns_of_the_tables_and_the_interval(tmp_path: Path) -
         _run(sink, ITEMS)
     out = tmp_path / "new" / "out"
     assert sorted(path.name for path in out.iterdir()) == [
-        "bars.parquet", "feed_events.parquet", "pair_lead_lag.parquet", "pair_stats.parquet", "pair_tick_stats.parquet",
+        "bars.parquet", "feed_events.parquet", "pair_lead_lag.parquet", "pair_stats.parquet", "pair_tests.parquet",
+        "pair_tick_stats.parquet", "pair_verdicts.parquet",
         "rejects.parquet",
     ]  # fmt: skip
     bars = pd.read_parquet(out / "bars.parquet")
@@ -93,6 +98,12 @@ def test_files_have_the_columns_of_the_tables_and_the_interval(tmp_path: Path) -
     ]  # fmt: skip
     looks = pl.read_parquet(out / "pair_lead_lag.parquet")
     assert looks["leader"].to_list() == ["x", "y", None, None]
+    tests, verdicts = (pl.read_parquet(out / f"pair_{name}.parquet") for name in ("tests", "verdicts"))
+    assert tests.columns == ["open_time", "pair", "interval", *[name for name, _ in PAIR_TESTS_COLUMNS[2:]]]
+    assert tests["half_life_high"].null_count() == 2
+    assert tests["reason"].to_list()[:2] == ["needs 600 bars, has 12", ""]
+    assert verdicts["interval"].to_list() == ["1m"] * 4
+    assert verdicts["look_time"].null_count() == 1
     rejects = pl.read_parquet(out / "rejects.parquet")
     assert rejects["line"].to_list() == [7, 1, 8]
     assert bars["gap"].tolist() == [False, True, False, False] * 2 + [False, True]

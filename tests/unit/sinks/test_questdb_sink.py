@@ -20,11 +20,13 @@ from stored_frames import (
     some_events,
     some_latency,
     some_looks,
+    some_pair_looks,
     some_rejects,
     some_stats,
     some_status,
     some_tick_stats,
     some_ticks,
+    some_verdicts,
 )
 
 from flows.domain.frames import FeedEvents, FeedLatency, FeedStatus, Rejects
@@ -115,6 +117,8 @@ def _latency(rows: int) -> FeedLatency:
         ("pair_stats", [partial(some_stats, model="ols"), partial(some_stats, model="slow")]),
         ("pair_tick_stats", [some_tick_stats]),
         ("pair_lead_lag", [some_looks]),
+        ("pair_tests", [some_pair_looks]),
+        ("pair_verdicts", [some_verdicts]),
         ("rejects", [_rejects]),
         ("feed_events", [_events]),
         ("feed_events", [partial(_events, symbol="")]),

@@ -13,14 +13,16 @@ from stored_frames import (
     some_events,
     some_latency,
     some_looks,
+    some_pair_looks,
     some_rejects,
     some_stats,
     some_status,
     some_tick_stats,
     some_ticks,
+    some_verdicts,
 )
 
-from flows.domain.frames import LEAD_REASONS, Bars, PairStats, Ticks
+from flows.domain.frames import LEAD_REASONS, LOOK_VALUES, Bars, PairStats, Ticks
 from flows.domain.interval import Interval
 from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
@@ -31,7 +33,7 @@ from flows.storage.schema import REJECTS, TRADES
 
 FRAMES = [
     some_ticks(), some_bars(), some_stats(), some_rejects(), some_events(), some_status(), some_latency(),
-    some_tick_stats(), some_looks(),
+    some_tick_stats(), some_looks(), some_pair_looks(), some_verdicts(),
 ]  # fmt: skip
 
 
@@ -50,6 +52,18 @@ def test_every_column_of_the_table_is_there_in_its_order(frame: Storable) -> Non
 
 def test_every_group_has_its_frame() -> None:
     assert sorted(map(group_of, FRAMES)) == list(GROUPS)
+
+
+def test_looks_and_verdicts_have_nulls_for_what_is_not_known() -> None:
+    looks, verdicts = table_rows(some_pair_looks()).columns, table_rows(some_verdicts()).columns
+    assert _texts(looks["pair"]) == ["ETHUSDT/BTCUSDT", "SOLUSDT/BTCUSDT"] * 2 + ["ETHUSDT/BTCUSDT"]
+    assert np.isnan(looks["half_life_high"]).tolist() == [True, False, True, False, False]  # type: ignore[arg-type]
+    assert _texts(looks["half_life_says"])[:3] == [None, "reverts", "not distinguishable from a random walk"]
+    assert looks["johansen_rank"][0] == UNKNOWN  # type: ignore[index]
+    assert looks["adf_p_value"][1] == 1 + LOOK_VALUES.index("adf_p_value") / 64  # type: ignore[index]
+    assert _texts(verdicts["word"])[:2] == ["unknown", "no evidence"]
+    assert np.isnan(verdicts["half_lives"]).tolist() == [True, False, True, False]  # type: ignore[arg-type]
+    assert verdicts["look_time"][0] == UNKNOWN  # type: ignore[index]
 
 
 def test_groups_are_in_the_order_in_which_the_engine_numbers_partitions() -> None:
