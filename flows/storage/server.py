@@ -29,6 +29,13 @@ _PAGE_SIZES = (
 )
 _WORKERS = ("SHARED", "WAL_APPLY", "MAT_VIEW_REFRESH", "VIEW_COMPILER", "EXPORT")
 _IDLE = {"YIELD": "1", "NAP": "10", "SLEEP": "20"}  # rounds before an idle worker rests: the defaults burn a core
+_LET_GO = {
+    "QDB_CAIRO_IDLE_CHECK_INTERVAL": "10000",
+    "QDB_CAIRO_INACTIVE_READER_TTL": "30000",
+    "QDB_CAIRO_INACTIVE_WRITER_TTL": "30000",
+    "QDB_CAIRO_WAL_INACTIVE_WRITER_TTL": "30000",
+}
+"""Milliseconds: a table holds up to 170 files open, a dataset 2,000; by default for ten minutes after its last row."""
 _STOP_TIMEOUT_S = 15.0
 _LOCK_PATIENCE_S = 3.0  # a server whose parent was killed holds its root for a moment longer
 
@@ -170,6 +177,7 @@ class ManagedServer:
             "QDB_LOG_W_STDOUT_LEVEL": "ERROR",
             "QDB_RAM_USAGE_LIMIT_BYTES": str(4 * self._max_heap_mb << 20),
             **dict.fromkeys(_PAGE_SIZES, _PAGE),
+            **_LET_GO,
             **{f"QDB_{worker}_WORKER_{state}_THRESHOLD": n for worker in _WORKERS for state, n in _IDLE.items()},
         }
 
