@@ -9,6 +9,7 @@ from tests.benchmarks.database import replayed
 from tests.benchmarks.files import captures, collector, csv_many, csv_pair, parquet
 from tests.benchmarks.live import live
 from tests.benchmarks.page import page
+from tests.benchmarks.statistics import statistics
 from tests.benchmarks.table import Line, show
 from tests.benchmarks.ticks import ticks
 
@@ -18,6 +19,7 @@ WORKS = {
     "parquet": parquet,
     "capture": captures,
     "collector": collector,
+    "statistics": statistics,
     "ticks": ticks,
     "questdb": replayed,
     "live": live,
