@@ -75,7 +75,7 @@ class Peeking(Ols):
 
     def estimate(self, legs: Legs) -> F64:
         out = super().estimate(legs)
-        at = legs.rows.at
+        at = np.arange(len(legs.index))[legs.rows.at]
         seen = at + 1 < legs.rows.end[0]
         out[FIT_COLUMNS.index("spread"), seen] += legs.y[at[seen] + 1] - legs.y[at[seen]]
         return out
