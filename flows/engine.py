@@ -1,5 +1,7 @@
 """Running a dataflow to its end in this thread."""
 
+import errno
+import os
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +21,7 @@ def run(flow: Dataflow, state: Path | None = None, snapshot_s: float = 10, worke
         workers: threads that share the keys.
 
     Raises:
-        PairdeskError: of a step, a source or a sink. StorageError: the folder cannot be used.
+        PairdeskError: of a step, a source or a sink. StorageError: the folder cannot be used, or its device is full.
     """
     recovery = None
     if state is not None:
@@ -39,11 +41,17 @@ def run(flow: Dataflow, state: Path | None = None, snapshot_s: float = 10, worke
                 flow, [], 0, epoch_interval=every, recovery_config=recovery, worker_count_per_proc=workers
             )
     except RuntimeError as error:
-        raise _cause(error) from error
+        raise _cause(error, state) from error
 
 
-def _cause(error: BaseException) -> BaseException:
-    """The engine wraps an error of a step; the one raised on purpose is for the person, anything else is a defect and stays whole."""
+def _cause(error: BaseException, state: Path | None) -> BaseException:
+    """The engine wraps an error of a step; the one raised on purpose is for the person, anything else is a defect and stays whole.
+
+    A full device under its own files of snapshots it tells by the words of SQLite alone.
+    """
+    if state is not None and "DiskFull" in str(error):
+        full = os.strerror(errno.ENOSPC)
+        return StorageError(f"{state}: cannot be written: {full}; make room: the flow goes on from its last snapshot")
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, PairdeskError):

@@ -1,6 +1,7 @@
-"""A flow with capture and state on a small device of its own, which gets full: for a test that runs this under `unshare -rm`.
+"""A flow with its state on a small device of its own, which gets full: for a test that runs this under `unshare -rm`.
 
-python recorded_flow.py DEVICE SETTINGS      DEVICE: an empty folder, over which the small device is mounted
+python recorded_flow.py DEVICE CAPTURE SETTINGS      DEVICE: an empty folder, over which the small device is mounted
+                                                     CAPTURE: folder of the capture, on the device or elsewhere
 """
 
 import json
@@ -29,11 +30,11 @@ SYMBOLS = ("ETHUSDT", "BTCUSDT")
 _DEADLINE_S = 90.0
 
 
-def flow(device: Path, out: Path, changed: dict[str, object]) -> Dataflow:
+def flow(capture: Path, out: Path, changed: dict[str, object]) -> Dataflow:
     """Symbol and id of every trade into a file that a resume cuts back to the snapshot."""
     settings = replace(load(None, {}).binance, **changed)  # type: ignore[arg-type]
     made = Dataflow("recorded")
-    source = BinanceSource(SYMBOLS, settings, CaptureSettings(str(device / "capture"), 1))
+    source = BinanceSource(SYMBOLS, settings, CaptureSettings(str(capture), 1))
     items = op.input("ticks", made, source)
     op.output("ids", op.flat_map_value("lines", items, _lines), FileSink(out))
     return made
@@ -59,9 +60,9 @@ def ids(lines: list[str]) -> dict[str, list[int]]:
 class _Running:
     """The flow as a program of its own."""
 
-    def __init__(self, device: Path, settings: str, out: Path) -> None:
+    def __init__(self, device: Path, capture: Path, settings: str, out: Path) -> None:
         self.out = out
-        argv = [sys.executable, __file__, "flow", str(device), settings]
+        argv = [sys.executable, __file__, "flow", str(device), str(capture), settings]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def until(self, holds: Callable[[], bool], what: str) -> None:
@@ -90,23 +91,23 @@ def _fill(path: Path) -> None:
                 continue
 
 
-def main(device: Path, settings: str) -> None:
+def main(device: Path, capture: Path, settings: str) -> None:
     """Fill the device under a running flow, make room, run it again; prints as JSON what it said and what came of it."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(device)], check=True)
-    (device / "capture").mkdir()
+    capture.mkdir()
     (device / "state").mkdir()
     out = device.parent / "ids"
-    first = _Running(device, settings, out)
+    first = _Running(device, capture, settings, out)
     first.until(lambda: first.rows() > 300, "rows")
     _fill(device / "ballast")
     code, said = first.ended()
     before = first.rows()
     (device / "ballast").unlink()
-    second = _Running(device, settings, out)
+    second = _Running(device, capture, settings, out)
     second.until(lambda: second.rows() > before + 300, "rows again")
     second.process.terminate()
     again, told = second.ended()
-    captured = CaptureFiles(sorted((device / "capture").glob("*.zst")), 1, 1, 1.0, 100_000)
+    captured = CaptureFiles(sorted(capture.glob("*.zst")), 1, 1, 1.0, 100_000)
     replayed: list[str] = []
     while (chunks := captured.read()) is not None:
         replayed += [line for chunk in chunks for line in _lines(chunk)]
@@ -116,11 +117,11 @@ def main(device: Path, settings: str) -> None:
 
 if __name__ == "__main__":
     if sys.argv[1] == "flow":
-        where, given = Path(sys.argv[2]), json.loads(sys.argv[3])
+        where, capture, given = Path(sys.argv[2]), Path(sys.argv[3]), json.loads(sys.argv[4])
         stop_on(signal.SIGTERM)
         try:
-            engine.run(flow(where, where.parent / "ids", given), where / "state", snapshot_s=1)
+            engine.run(flow(capture, where.parent / "ids", given), where / "state", snapshot_s=1)
         except PairdeskError as error:
             sys.exit(f"flow: {error}")
     else:
-        main(Path(sys.argv[1]), sys.argv[2])
+        main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -25,7 +25,8 @@ def _why_not() -> str:
     return tried.stderr.strip()
 
 
-def test_a_flow_whose_device_is_full_says_so_and_goes_on_when_there_is_room(tmp_path: Path) -> None:
+@pytest.mark.parametrize("capture", ["device/capture", "capture"], ids=["capture and state", "state"])
+def test_a_flow_whose_device_is_full_says_so_and_goes_on_when_there_is_room(tmp_path: Path, capture: str) -> None:
     if reason := _why_not():
         pytest.skip(f"a device of its own cannot be mounted: {reason}")
     device = tmp_path / "device"
@@ -33,8 +34,8 @@ def test_a_flow_whose_device_is_full_says_so_and_goes_on_when_there_is_room(tmp_
     with RunningExchange() as exchange:
         settings = {"stream_url": exchange.stream_url, "rest_url": exchange.rest_url, **QUICK}
         done = subprocess.run(
-            ["unshare", "-rm", sys.executable, "tests/recorded_flow.py", str(device), json.dumps(settings)],
-            cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
+            ["unshare", "-rm", sys.executable, "tests/recorded_flow.py", str(device), str(tmp_path / capture),
+             json.dumps(settings)], cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=240,
         )  # fmt: skip
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
