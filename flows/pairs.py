@@ -44,7 +44,7 @@ from flows.storage.client import wait_ready
 from flows.storage.datasets import Dataset, register
 
 Source: TypeAlias = FixedPartitionedSource[tuple[str, Chunk[Any]], Any]
-Sink: TypeAlias = FixedPartitionedSink[Storable, None]
+Sink: TypeAlias = FixedPartitionedSink[Storable, Any]
 Frames: TypeAlias = KeyedStream[Chunk[Any]]
 
 

@@ -1,4 +1,4 @@
-"""Rows on their way to a slow place, in a thread of their own: the dataflow does not wait for the database, a snapshot does."""
+"""Rows on their way to a slow place, in a thread of their own: the dataflow does not wait for the database."""
 
 import threading
 import time
@@ -21,9 +21,10 @@ class Courier:
         self._deliver, self._pause_s, self._most_rows = deliver, pause_s, most_rows
         self._changed = threading.Condition()
         self._waiting: list[Storable] = []
+        self._sending: list[Storable] = []
         self._rows = 0
         self._since_s = 0.0
-        self._busy = self._hurry = self._closing = False
+        self._hurry = self._closing = False
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
         self._thread.start()
@@ -39,12 +40,18 @@ class Courier:
             self._rows += len(rows)
             self._changed.notify_all()
 
+    def undelivered(self) -> tuple[Storable, ...]:
+        """Everything that was handed over and is not known to have arrived, in order. Returns at once."""
+        with self._changed:
+            self._check()
+            return (*self._sending, *self._waiting)
+
     def flush(self) -> None:
         """Return when everything that was handed over has been delivered."""
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
-            self._changed.wait_for(lambda: (not self._waiting and not self._busy) or self._error is not None)
+            self._changed.wait_for(lambda: not (self._waiting or self._sending) or self._error is not None)
             self._hurry = False
             self._check()
 
@@ -63,14 +70,17 @@ class Courier:
         due_s = 0.0
         while (batch := self._next(due_s)) is not None:
             due_s = time.monotonic() + self._pause_s
+            error: BaseException | None = None
             try:
                 self._deliver(*batch)
-            except BaseException as error:  # noqa: BLE001 - raised again where rows are handed over
-                self._error = error
+            except BaseException as failure:  # noqa: BLE001 - raised again where rows are handed over
+                error = failure
             with self._changed:
-                self._busy = False
+                self._error = error
+                if error is None:
+                    self._sending = []
                 self._changed.notify_all()
-                if self._error is not None:
+                if error is not None:
                     return
 
     def _next(self, due_s: float) -> tuple[list[Storable], float] | None:
@@ -81,6 +91,6 @@ class Courier:
                 self._changed.wait(left)
             if self._closing:
                 return None
-            batch, self._waiting, self._rows, self._busy = self._waiting, [], 0, True
+            self._sending, self._waiting, self._rows = self._waiting, [], 0
             self._changed.notify_all()
-            return batch, self._since_s
+            return self._sending, self._since_s

@@ -1,10 +1,12 @@
 """The QuestDB sink: frames to tables, exactly once, whatever happens to the server or to us.
 
-Rows are buffered until `batch_rows`, or live sent at once by a thread, and are all there when `snapshot()` returns, before the engine
-commits its position. After a kill the rows since the last snapshot are sent again and replace themselves by their DEDUP keys.
+Rows of files are buffered until `batch_rows` and are all there when `snapshot()` returns, before the engine commits its position. Live rows
+are sent at once by a thread, and those that have not arrived by then are part of the snapshot, so that it waits for nobody. After a kill
+the rows since the last snapshot are sent again and replace themselves by their DEDUP keys.
 """
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
@@ -19,7 +21,10 @@ _PAUSE_S = 0.05
 """Between two requests of one table group: below what anybody sees, above what a request costs the server."""
 
 
-class QuestDBSink(FixedPartitionedSink[Storable, None]):
+Undelivered: TypeAlias = tuple[Storable, ...]
+
+
+class QuestDBSink(FixedPartitionedSink[Storable, Undelivered]):
     """Items `(group, frame)` into the tables of one dataset, which must exist.
 
     Args:
@@ -48,15 +53,15 @@ class QuestDBSink(FixedPartitionedSink[Storable, None]):
     def part_fn(self, item_key: str) -> int:
         return GROUPS.index(item_key)
 
-    def build_part(self, step_id: str, for_part: str, resume_state: None) -> "_Batches | _Live":
+    def build_part(self, step_id: str, for_part: str, resume_state: Undelivered | None) -> "_Batches | _Live":
         delivery = Delivery(self._address, self._dataset, self._retry, self._stop)
         if not self._immediate:
             return _Batches(delivery, self._batch_rows)
         latency = self._latency if for_part == "bars" else None
-        return _Live(delivery, 4 * self._batch_rows, latency)
+        return _Live(delivery, 4 * self._batch_rows, latency, resume_state or ())
 
 
-class _Batches(StatefulSinkPartition[Storable, None]):
+class _Batches(StatefulSinkPartition[Storable, Undelivered]):
     """Rows are held until there are many: for files, where nobody waits for a single row."""
 
     def __init__(self, delivery: Delivery, batch_rows: int) -> None:
@@ -70,8 +75,9 @@ class _Batches(StatefulSinkPartition[Storable, None]):
                 self._held.setdefault(rows.table.name, []).append(rows)
         self._flush([name for name, parts in self._held.items() if sum(map(len, parts)) >= self._batch_rows])
 
-    def snapshot(self) -> None:
+    def snapshot(self) -> Undelivered:
         self._flush(list(self._held))
+        return ()
 
     def close(self) -> None:
         self._delivery.close()
@@ -83,12 +89,14 @@ class _Batches(StatefulSinkPartition[Storable, None]):
                 del self._held[name]
 
 
-class _Live(StatefulSinkPartition[Storable, None]):
-    """Rows leave at once, in a thread: the dataflow goes on while the database answers."""
+class _Live(StatefulSinkPartition[Storable, Undelivered]):
+    """Rows leave at once, in a thread: the dataflow goes on while the database answers, and so does a snapshot."""
 
-    def __init__(self, delivery: Delivery, most_rows: int, latency: Latency | None) -> None:
+    def __init__(self, delivery: Delivery, most_rows: int, latency: Latency | None, undelivered: Undelivered) -> None:
         self._delivery, self._latency = delivery, latency
         self._courier = Courier(self._deliver, _PAUSE_S, most_rows)
+        for frame in undelivered:
+            self._courier.put(frame)
 
     def write_batch(self, values: list[Storable]) -> None:
         frames = [frame for frame in values if len(frame)]
@@ -97,11 +105,11 @@ class _Live(StatefulSinkPartition[Storable, None]):
         for frame in frames:
             self._courier.put(frame)
 
-    def snapshot(self) -> None:
-        """The engine commits its position next: everything must be there."""
-        self._courier.flush()
+    def snapshot(self) -> Undelivered:
+        return self._courier.undelivered()
 
     def close(self) -> None:
+        self._courier.flush()
         self._courier.close()
         self._delivery.close()
 

@@ -54,6 +54,31 @@ def in_thread(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
+def test_what_is_on_its_way_and_what_waits_is_undelivered_until_it_has_arrived(place: Place) -> None:
+    courier = Courier(place.deliver, 0.001, 1_000)
+    courier.put(row(1))
+    assert place.entered.wait(DEADLINE_S)
+    courier.put(row(2))
+    courier.put(row(3))
+    assert numbers([list(courier.undelivered())]) == [1, 2, 3]
+    place.open.set()
+    courier.flush()
+    assert courier.undelivered() == ()
+    courier.close()
+
+
+def test_what_could_not_be_delivered_is_said_where_it_is_asked_for(place: Place) -> None:
+    place.error = StorageError("refused")
+    place.open.set()
+    courier = Courier(place.deliver, 0.001, 1_000)
+    courier.put(row(1))
+    with pytest.raises(StorageError, match="refused"):
+        courier.flush()
+    with pytest.raises(StorageError, match="refused"):
+        courier.undelivered()
+    courier.close()
+
+
 def test_everything_is_there_in_order_after_a_flush(place: Place) -> None:
     place.open.set()
     courier = Courier(place.deliver, 0.001, 1_000)

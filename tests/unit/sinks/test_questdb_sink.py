@@ -2,6 +2,7 @@
 
 import logging
 import os
+import pickle
 import signal
 import threading
 import time
@@ -225,6 +226,31 @@ def test_a_server_that_stays_away_ends_the_flow_at_the_deadline(free_ports: Call
     sink = QuestDBSink(address_of("127.0.0.1", http, pg, environment={}), retry=Retry(0.01, 0.05, 0.3))
     with pytest.raises(StorageError, match=rf"QuestDB at 127.0.0.1:{http} was away for \d s"):
         _write(sink, "trades", some_ticks())
+
+
+def test_a_live_snapshot_waits_for_nobody_and_holds_what_has_not_arrived(
+    tmp_path: Path, free_ports: Callable[[int], list[int]]
+) -> None:
+    http, pg, health = free_ports(3)
+    server = ManagedServer(tmp_path, http_port=http, pg_port=pg, health_port=health)
+    stop = threading.Event()
+    sink = QuestDBSink(server.address, "late", retry=NO_WAIT, immediate=True, stop=stop.is_set)
+    killed = sink.build_part("test", "trades", None)
+    killed.write_batch([some_ticks(30)])
+    killed.write_batch([some_ticks(30, first_id=200)])
+    state = pickle.loads(pickle.dumps(killed.snapshot()))  # the server has not even been started
+    assert [len(frame) for frame in state] == [30, 30]
+    stop.set()
+    with pytest.raises(StorageError, match="stopped while QuestDB at"):
+        killed.close()
+    stop.clear()
+    with server:
+        create_tables(server.address, "late")
+        resumed = sink.build_part("test", "trades", state)
+        resumed.write_batch([some_ticks(5, first_id=300)])
+        resumed.close()
+        _eventually(lambda: _count(server.address, "late_trades") == 65)
+        assert resumed.snapshot() == ()
 
 
 def test_the_stop_flag_ends_the_wait(free_ports: Callable[[int], list[int]]) -> None:
