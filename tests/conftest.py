@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numba
 import pytest
 from chromium import system_chromium
-from lanes import Lanes
+from lanes import Lanes, machine
 from ports import take_free_ports
 
 from flows.storage.server import ManagedServer
@@ -32,6 +33,24 @@ if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
     """Of tests that two processes share, those of a file stay together, and those with a whole stack."""
     return Lanes(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Beside others, but for tests that measure."""
+    with _machine(alone=False) if item.get_closest_marker("alone") is None else nullcontext():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Alone where it measures; what it needs was started beside others."""
+    with _machine(alone=True) if item.get_closest_marker("alone") is not None else nullcontext():
+        return (yield)
+
+
+def _machine(alone: bool) -> AbstractContextManager[None]:
+    return machine(ROOT / ".cache" / "machine", alone) if _worker else nullcontext()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,9 @@
 """Which tests run one after another where two processes share them (`pytest -n 2`)."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
@@ -22,3 +26,22 @@ class Lanes(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         return "stacks" if file.startswith(_STACKS) and file not in _ONE_PROGRAM else file
+
+
+@contextmanager
+def machine(locks: Path, alone: bool) -> Iterator[None]:
+    """Share the machine with the other process of tests while the block lasts, or have it alone.
+
+    Who wants it alone waits for the tests that run now, and no other one begins before it has ended.
+
+    Args:
+        locks: a folder that the processes have in common.
+    """
+    kind = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / "door").open("w") as door, (locks / "room").open("w") as room:
+        fcntl.flock(door, kind)  # else tests that follow one another at once would keep the room for ever
+        fcntl.flock(room, kind)
+        if not alone:
+            fcntl.flock(door, fcntl.LOCK_UN)
+        yield

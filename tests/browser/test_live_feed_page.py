@@ -60,6 +60,7 @@ def _alert(desk: DeskPage) -> int:
     return desk.page.get_by_role("alert").filter(has_text="BTCUSDT silent since").count()
 
 
+@pytest.mark.alone
 def test_an_acknowledged_stream_that_stays_silent_turns_page_and_readyz_red_within_5_s(page: Page, live: Stack) -> None:
     desk = DeskPage(page, f"http://127.0.0.1:{live.ports['DASHBOARD__PORT']}/app")
     desk.open("", view="feed")
