@@ -11,9 +11,13 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
 from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
+from dashboard.quality import Quality
+from dashboard.quality_data import read_quality
+from dashboard.selection import Selection
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
@@ -23,16 +27,6 @@ from flows.storage.client import Address, connect, password_file, reader_of
 from flows.storage.schema import DATASETS, bars_table, pair_stats_table, table_name
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What one poller reads."""
-
-    dataset: str
-    pair: Pair
-    interval: Interval
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +131,28 @@ class Reader:
         """What happened to the feed, newest first. Raises as `rows`."""
         return read_events(self._query, dataset, gaps_only, limit)
 
+    def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality:
+        """What is known of the pair beside its statistics; `before` as in `read_quality`. A table that is not there is no error.
+
+        Raises:
+            StorageError: the database cannot be reached.
+        """
+        return read_quality(self._query, MissingTableError, dataset, pair, interval, before)
+
+    def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
+        """The recipe of one stored row. Takes seconds, most of them for a first import; `say` is told of what is being done.
+
+        Raises:
+            NotStoredError: there is no such row. StorageError: the database cannot be reached.
+        """
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            return explained(self._connection, asked, stale_after_ms, say)
+        except (psycopg.Error, OSError) as error:
+            self.close()
+            raise StorageError(_first_line(error)) from error
+
     def close(self) -> None:
         """Close the connection; the next query opens another."""
         if self._connection is not None:
@@ -150,10 +166,14 @@ class Reader:
             return self._connection.execute(query, parameters).fetchall()
         except (psycopg.Error, OSError, StorageError) as error:
             self.close()
-            text = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+            text = _first_line(error)
             if "does not exist" in text:
                 raise MissingTableError(text) from error
             raise StorageError(text) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, limit: int) -> sql.Composed:

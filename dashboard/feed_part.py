@@ -10,16 +10,11 @@ from dashboard.charts.panel import html
 from dashboard.data import Catalogue
 from dashboard.feed import Legs
 from dashboard.hub import EventsWatch, Hub, LegsWatch
-from dashboard.state import VIEWS, Desk
+from dashboard.state import Desk
 from dashboard.views.feed import events_card, legs_card, stages_card
 from dashboard.views.legs import feed_banner, leg_pills
 from dashboard.views.notice import waiting
 
-_VIEWS = "".join(
-    f'<button data-view="{view}" onclick="pairsDesk.ask({{ view: \'{view}\' }})">{view.capitalize()}</button>'
-    for view in VIEWS
-)
-_NAV = f'<nav class="views" aria-label="Views">{_VIEWS}</nav>'
 _ASK_GAPS = "pairsDesk.ask({ gaps: !pairsDesk.asked.gaps })"
 _FILTER = f'<div class="filter"><button onclick="{_ASK_GAPS}">gaps and losses only</button></div>'
 
@@ -28,15 +23,12 @@ class FeedPart:
     """The regions, and the watches behind them. A replay has events and no status.
 
     Attributes:
-        nav: the view switch. Its `tags` hold one dict that the browser writes: {view, gaps}.
-        pills: for the header. layout: the Feed view. Nothing is written to it while it is not shown.
+        pills: for the header. filter: of the events. layout: the Feed view. Nothing is written to it while it is not shown.
     """
 
     def __init__(self, hub: Hub, desk: Desk, soon: Callable[[], None]) -> None:
         self._hub, self._desk, self._soon = hub, desk, soon
-        self.nav, self.filter = html("nav", _NAV, by_browser=False), html("filter", _FILTER, by_browser=False)
-        self.nav.tags = [{"view": desk.view, "gaps": desk.gaps_only}]
-        self.nav.on_change("tags", lambda _name, _old, new: self._asked(new[0]))
+        self.filter = html("filter", _FILTER, by_browser=False)
         self.pills, self.legs, self.stages, self.events = (
             html(name, by_browser=False) for name in ("pills", "feed-legs", "feed-stages", "feed-events")
         )
@@ -63,11 +55,6 @@ class FeedPart:
             top, self.filter, self.events, name="feed-view", sizing_mode="stretch_both", spacing=0, margin=0,
             styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "0"},
         )  # fmt: skip
-
-    def _asked(self, wanted: dict[str, Any]) -> None:
-        """The browser wants another view; what it may not ask for is left out."""
-        view = wanted.get("view")
-        self._desk.param.update(view=view if view in VIEWS else self._desk.view, gaps_only=wanted.get("gaps") is True)
 
     def follow(self, catalogue: Catalogue) -> None:
         """Watch what the view needs; to be called after every change of catalogue or view."""

@@ -14,7 +14,8 @@ F64 = NDArray[np.float64]
 BAR_FIELDS = ("open", "high", "low", "close", "volume", "gap")
 STATS_FIELDS = (
     "hedge_ratio", "hedge_ratio_se", "r_squared", "spread", "spread_mean", "spread_std", "zscore", "zscore_one_step",
-    "correlation", "n", "warmup_left", "y_age_ms", "x_age_ms", "stale", "gap",
+    "correlation", "n", "warmup_left", "hedge_ratio_se_hac", "innovation_sd", "innovation_autocorrelation", "fit_age", "spread_bp",
+    "y_age_ms", "x_age_ms", "stale", "gap",
 )  # fmt: skip
 CLOSED = ("y_closed", "x_closed", "stats_closed")
 """Per part of a row: NaN where it has not arrived, 0 forming, 1 closed."""

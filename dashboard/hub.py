@@ -1,19 +1,26 @@
 """One poller per selection in the whole process; pages subscribe and are told that something changed, never what."""
 
+import math
 import time
 from collections.abc import Callable, Hashable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
-from dashboard.data import Catalogue, Selection, readers
+from dashboard.data import Catalogue, readers
+from dashboard.explaining import Asked, Explained, Explainer, Say
 from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
 from dashboard.frame import Frame, Rows, loaded, merged
 from dashboard.poller import Poller
+from dashboard.quality import Quality
+from dashboard.selection import Selection
+from flows.domain.interval import Interval
+from flows.domain.pair import Pair
 from flows.storage.client import Address
 
-_CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S = 1.0, 0.5, 1.0
+_CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S, _QUALITY_POLL_S = 1.0, 0.5, 1.0, 1.0
 _STAGES_EVERY = 6
 """Latencies come each 5 s, so they are asked for at every sixth look at the legs only."""
 _EVENTS = 300
@@ -33,6 +40,10 @@ class Source(Protocol):
     def stages(self, dataset: str) -> tuple[StageLatency, ...]: ...
 
     def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]: ...
+
+    def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality: ...
+
+    def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained: ...
 
     def close(self) -> None: ...
 
@@ -143,12 +154,70 @@ class EventsWatch(Poller[tuple[FeedEvent, ...]]):
         return news
 
 
-class Hub:
-    """All pollers of the process."""
+class QualityWatch(Poller[Quality | None]):
+    """What is known of a pair beside its statistics. Asks only when a bar has closed, and for what changes with a look rarer still.
 
-    def __init__(self, open_source: Callable[[], Source], poll_s: float) -> None:
+    Attributes:
+        quality: nothing in it before the first answer.
+    """
+
+    ASKS_AFTER_CLOSE = 3
+    """Its rows come a little after those of the bar: so many times a second is asked for them."""
+    LOOKS_EVERY_S = 2.0
+    AT_LEAST_EVERY_S = 30.0
+    """Which leg leads is looked at by a clock of its own, and a verdict waits for the slowest pair."""
+
+    def __init__(
+        self,
+        source: Source,
+        dataset: str,
+        pair: Pair,
+        interval: Interval,
+        poll_s: float = _QUALITY_POLL_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(source.close, poll_s)
+        self._clock = clock
+        self._source = source
+        self._of = dataset, pair, interval
+        self.quality = Quality()
+        self._closed_us: int | None = None
+        self._asks_left = 0
+        self._asked_s = self._looked_s = -math.inf
+
+    def closed(self, until_us: int | None) -> None:
+        """The newest closed bar ends then, as a page sees it."""
+        if until_us != self._closed_us:
+            self._closed_us, self._asks_left = until_us, self.ASKS_AFTER_CLOSE
+
+    def _ask(self) -> Quality | None:
+        now = self._clock()
+        if not self._asks_left and now - self._asked_s < self.AT_LEAST_EVERY_S:
+            return None
+        looks = now - self._looked_s >= self.LOOKS_EVERY_S
+        found = self._source.quality(*self._of, None if looks else self.quality)
+        self._asked_s, self._looked_s = now, now if looks else self._looked_s
+        self._asks_left = max(0, self._asks_left - 1)
+        return found
+
+    def _take(self, answer: Quality | None) -> bool:
+        news = answer is not None and answer != self.quality
+        self.quality = answer or self.quality
+        return news
+
+
+class Hub:
+    """All pollers of the process, and the thread that explains.
+
+    Args:
+        stale_after_ms: as of `flows.explain`; of datasets that do not say it themselves.
+    """
+
+    def __init__(self, open_source: Callable[[], Source], poll_s: float, stale_after_ms: int = 0) -> None:
         self._open_source = open_source
         self._poll_s = poll_s
+        self._stale_after_ms = stale_after_ms
+        self._thread = ThreadPoolExecutor(1, "explain")
         self._pollers: dict[Hashable, Poller[Any]] = {}
 
     def feed(self, selection: Selection) -> Feed:
@@ -168,6 +237,23 @@ class Hub:
         key = (EventsWatch, dataset, gaps_only)
         return self._kept(key, lambda: EventsWatch(self._open_source(), dataset, gaps_only))
 
+    def quality(self, dataset: str, pair: Pair, interval: Interval) -> QualityWatch:
+        """The watch over what is known of a pair beside its statistics."""
+        key = (QualityWatch, dataset, pair, interval)
+        return self._kept(key, lambda: QualityWatch(self._open_source(), dataset, pair, interval))
+
+    def explainer(self, told: Callable[[], None]) -> Explainer:
+        """What makes the explanations of one page: `told` is called on the event loop at every step."""
+
+        def explanation(asked: Asked, say: Say) -> Explained:
+            source = self._open_source()
+            try:
+                return source.explanation(asked, self._stale_after_ms, say)
+            finally:
+                source.close()
+
+        return Explainer(explanation, self._thread, told)
+
     @property
     def feeds(self) -> tuple[Feed, ...]:
         return tuple(poller for poller in self._pollers.values() if isinstance(poller, Feed))
@@ -181,10 +267,10 @@ class Hub:
 
 
 @cache
-def shared_hub(address: Address, roots: tuple[Path, ...], poll_s: float) -> Hub:
+def shared_hub(address: Address, roots: tuple[Path, ...], poll_s: float, stale_after_ms: int) -> Hub:
     """The hub of this process for a server. It outlives the served script, whose globals end with each session.
 
     Args:
-        roots: as of `dashboard.data.readers`.
+        roots: as of `dashboard.data.readers`. stale_after_ms: as of `Hub`.
     """
-    return Hub(readers(address, roots), poll_s)
+    return Hub(readers(address, roots), poll_s, stale_after_ms)

@@ -9,21 +9,27 @@ from urllib.parse import quote
 import numpy as np
 import param
 
-from dashboard.data import Catalogue, Selection
+from dashboard.data import Catalogue
 from dashboard.frame import Frame
+from dashboard.selection import Selection
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
-VIEWS = ("workspace", "feed")
+VIEWS = ("workspace", "feed", "explain")
 LOOKBACKS = (600, 1800, 5000)
+LONGEST_TIME = 40
 _ENTRY_BOUNDS, _EXIT_BOUNDS = (0.5, 5.0), (0.0, 2.0)
 
 
 class Desk(param.Parameterized):
-    """What one page looks at. Empty texts mean "not chosen yet": the catalogue's first is taken when it is known."""
+    """What one page looks at. Empty texts mean "not chosen yet": the catalogue's first is taken when it is known.
+
+    Attributes:
+        explain: time of the bar whose numbers are to be explained, as it stands in the address; '' for the newest closed one.
+    """
 
     dataset: str = param.String("")
     pair: str = param.String("")
@@ -32,6 +38,7 @@ class Desk(param.Parameterized):
     lookback: int = param.Integer(600, bounds=(10, 100_000))
     view: str = param.Selector(default=VIEWS[0], objects=list(VIEWS))
     gaps_only: bool = param.Boolean(False)
+    explain: str = param.String("")
     entry: float = param.Number(2.0, bounds=_ENTRY_BOUNDS)
     exit: float = param.Number(0.5, bounds=_EXIT_BOUNDS)
     catalogue: Catalogue | None = param.Parameter(None)
@@ -68,7 +75,8 @@ class Desk(param.Parameterized):
             self.dataset = query.get("dataset", "")
         self.pair, self.interval, self.model = (query.get(key, "") for key in ("pair", "tf", "model"))
         self.gaps_only = query.get("gaps", "") == "1"
-        if (view := query.get("view", VIEWS[0])) in VIEWS:
+        self.explain = query.get("explain", "")[:LONGEST_TIME]
+        if (view := query.get("view", "explain" if self.explain else VIEWS[0])) in VIEWS:
             self.view = view
         else:
             remarks.append(f'address: view must be one of {", ".join(VIEWS)}, was "{view}"')
@@ -88,8 +96,9 @@ class Desk(param.Parameterized):
             "dataset": self.dataset, "pair": self.pair, "tf": self.interval, "model": self.model,
             "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
             "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
+            "explain": self.explain if self.view == "explain" else "",
         }  # fmt: skip
-        return "?" + "&".join(f"{key}={quote(value, safe='/')}" for key, value in values.items() if value)
+        return "?" + "&".join(f"{key}={quote(value, safe='/:')}" for key, value in values.items() if value)
 
 
 class Phase(Enum):
@@ -115,7 +124,12 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the newest rows say. Statistics are those of the newest row that has any; NaN where not known."""
+    """What the newest rows say. Statistics are those of the newest row that has any; NaN where not known.
+
+    Attributes:
+        open_time_us: of the newest bar. last_close_us: end of the newest one that both legs have closed.
+        last_stats_us: open time of the newest closed row of statistics.
+    """
 
     y: Leg
     x: Leg
@@ -125,14 +139,20 @@ class Reading:
     open_time_us: int | None = None
     closed: bool = False
     last_close_us: int | None = None
+    last_stats_us: int | None = None
     zscore: float = math.nan
     zscore_one_step: float = math.nan
     spread: float = math.nan
     spread_std: float = math.nan
     hedge_ratio: float = math.nan
     hedge_ratio_se: float = math.nan
+    hedge_ratio_se_hac: float = math.nan
     r_squared: float = math.nan
     correlation: float = math.nan
+    spread_bp: float = math.nan
+    innovation_sd: float = math.nan
+    innovation_autocorrelation: float = math.nan
+    fit_age: float = math.nan
     n: float = math.nan
     warmup_left: float = math.nan
     stale: str | None = None
@@ -187,11 +207,21 @@ def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Readi
 
     return Reading(
         _leg(frame, "y", pair.y, at), _leg(frame, "x", pair.x, at), model, interval,
-        len(frame), int(frame.times[-1]), now("stats_closed") == 1, last_close,
-        now("zscore"), now("zscore_one_step"), now("spread"), now("spread_std"), now("hedge_ratio"), now("hedge_ratio_se"),
-        now("r_squared"), now("correlation"), now("n"), now("warmup_left"), LEG_NAMES[int(now("stale"))],
-        LEG_NAMES[int(now("gap"))],
+        len(frame), int(frame.times[-1]), now("stats_closed") == 1, last_close, _last_stats(frame),
+        stale=LEG_NAMES[int(now("stale"))], gap=LEG_NAMES[int(now("gap"))], **{name: now(name) for name in _READ},
     )  # fmt: skip
+
+
+def _last_stats(frame: Frame) -> int | None:
+    closed = np.flatnonzero(frame["stats_closed"] == 1)
+    return int(frame.times[closed[-1]]) if len(closed) else None
+
+
+_READ = (
+    "zscore", "zscore_one_step", "spread", "spread_std", "hedge_ratio", "hedge_ratio_se", "hedge_ratio_se_hac", "r_squared",
+    "correlation", "spread_bp", "innovation_sd", "innovation_autocorrelation", "fit_age", "n", "warmup_left",
+)  # fmt: skip
+"""Columns of the frame that a reading holds under the same names."""
 
 
 def _leg(frame: Frame, leg: str, symbol: str, at: int) -> Leg:

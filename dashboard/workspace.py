@@ -14,14 +14,18 @@ from dashboard import theme
 from dashboard.charts.panel import html
 from dashboard.charts.workspace import charts
 from dashboard.data import Catalogue
+from dashboard.explain_part import ExplainPart
 from dashboard.feed_part import FeedPart
 from dashboard.frame import Frame, columns, plan
-from dashboard.hub import CatalogueWatch, Feed, Hub
+from dashboard.hub import CatalogueWatch, Feed, Hub, QualityWatch
+from dashboard.nav import nav
 from dashboard.poller import Status
+from dashboard.quality import Quality
 from dashboard.selectors import selectors
 from dashboard.state import Desk, Reading, reading, spread_scale, spread_unit
 from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting
+from dashboard.views.quality import legs_card, look_card, verdict_card
 from dashboard.views.rail import model_card, signal_card, window_table
 from dashboard.views.tiles import tiles
 
@@ -42,32 +46,38 @@ class Session:
 
     def __init__(self, hub: Hub, desk: Desk, document: Any) -> None:
         self.hub, self.desk, self.document = hub, desk, document
+        self.nav = nav(desk)
         self.feed_part = FeedPart(hub, desk, self._soon_feed)
-        self.charts = charts(self.feed_part.nav, self.feed_part.filter, self.feed_part.pills)
+        self.explain_part = ExplainPart(hub, desk, self._soon)
+        self.charts = charts(self.nav, self.feed_part.filter, self.feed_part.pills)
         self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
         self._watch: CatalogueWatch | None = None
         self._feed: Feed | None = None
+        self._quality: QualityWatch | None = None
         self._endings: dict[str, Callable[[], None]] = {}
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
         self._reading: Reading | None = None
         self._scheduled = self._ended = False
         self._location = pn.state.location
-        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only"])
+        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain"])
         document.js_on_event("document_ready", self.charts.script)
         self.template = self._layout()
         desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 
+    @property
+    def _views(self) -> dict[str, Any]:
+        """The layouts of which one is shown."""
+        return {"workspace": self.charts.layout, "feed": self.feed_part.layout, "explain": self.explain_part.layout}
+
     def _layout(self) -> Any:
-        page = Column(
-            self.banner, self.tiles, self.charts.layout, self.feed_part.layout, sizing_mode="stretch_both", spacing=0, margin=0
-        )  # fmt: skip
+        page = Column(self.banner, self.tiles, *self._views.values(), sizing_mode="stretch_both", spacing=0, margin=0)
         self.header.styles = {"flex": "1 1 0", "width": "auto", "min-width": "0"}
-        nav, pills = self.feed_part.nav, self.feed_part.pills
-        for region in (nav, pills, self.charts.clock):
+        pills = self.feed_part.pills
+        for region in (self.nav, pills, self.charts.clock):
             region.styles = {"flex": "0 0 auto", "width": "max-content"}
-        top = Row(nav, self.header, pills, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=10)
+        top = Row(self.nav, self.header, pills, self.charts.clock, sizing_mode="stretch_width", margin=0, spacing=10)
         buttons = Column(self.charts.controls, sizing_mode="stretch_width", margin=0)
         template = theme.template("Pairs desk")
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
@@ -90,7 +100,8 @@ class Session:
             ending()
         self._endings.clear()
         self.feed_part.end()
-        self._feed = self._watch = None
+        self.explain_part.end()
+        self._feed = self._watch = self._quality = None
 
     def _soon(self) -> None:
         """Refresh under the document's lock; several changes before that make one refresh."""
@@ -108,10 +119,12 @@ class Session:
         if selection is None or self._watch is None:
             return
         if self._feed is None or self._feed.selection != selection:
-            ending = self._endings.pop("feed", None)
+            endings = [self._endings.pop(name, None) for name in ("feed", "quality")]
             self._feed = self.hub.feed(selection)
             self._endings["feed"] = self._feed.subscribe(self._soon)
-            if ending:
+            self._quality = self.hub.quality(selection.dataset, selection.pair, selection.interval)
+            self._endings["quality"] = self._quality.subscribe(self._soon)
+            for ending in filter(None, endings):
                 ending()
         self._feed.need(self.desk.lookback)
         self._drawn = Frame(generation=-1)
@@ -133,8 +146,8 @@ class Session:
         found = self._watch.catalogue if self._watch is not None else None
         if found is not None and found != self.desk.catalogue:
             self.desk.adopt(found)
-        for region in (self.charts.layout, self.feed_part.layout):
-            region.visible = (region is self.feed_part.layout) == (self.desk.view == "feed")
+        for view, region in self._views.items():
+            region.visible = view == self.desk.view
         if self._feed is None or self.desk.selection is None:
             self._show_waiting()
             return
@@ -143,6 +156,9 @@ class Session:
         assert catalogue is not None
         selection = self.desk.selection
         now = reading(frame, selection.pair, selection.interval, catalogue.model(selection.model))
+        if self._quality is not None:
+            self._quality.closed(now.last_close_us)
+        self.explain_part.follow(selection, now.last_stats_us)
         self._tell(catalogue, now, status)
         self._draw(frame)
         self._write(catalogue, now, frame, status)
@@ -165,6 +181,7 @@ class Session:
         _write(self.charts.notice, "" if away else waiting(self.desk.dataset, asked))
         self._reading = None
         self.feed_part.write(())
+        self.explain_part.write()
 
     def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
         """Tell the browser how to draw, when that changes."""
@@ -203,10 +220,15 @@ class Session:
         self.header.text = header(catalogue.origin, self.desk.dataset, status, len(frame))
         self._reading = now
         self.refresh_feed()
-        _write(self.tiles, tiles(now, entry, exit_) if self.desk.view == "workspace" else "")
+        self.explain_part.write()
+        quality = self._quality.quality if self._quality is not None else Quality()
+        _write(self.tiles, tiles(now, quality, entry, exit_) if self.desk.view == "workspace" else "")
         _write(self.charts.notice, "" if status.down_since is not None else notice(now, status.reason))
         if self.desk.view == "workspace":
-            self.charts.rail.text = signal_card(now, entry, exit_) + window_table(frame, now) + model_card(now)
+            cards = (verdict_card(quality, now), look_card(quality, now), legs_card(quality, now))
+            self.charts.rail.text = "".join(
+                (signal_card(now, entry, exit_), *cards, window_table(frame, now), model_card(now))
+            )
 
 
 def _write(region: Any, text: str) -> None:

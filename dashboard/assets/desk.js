@@ -21,6 +21,7 @@ class Desk {
     this.wanted = 180;        // visible bars asked for; Infinity for all; null after a zoom
     this.width = 180;         // bars in view
     this.hovered = null;      // ms under the pointer
+    this.chosen = null;       // ms of the bar that was clicked
     this.key = null;
     this.offset = -Infinity;  // server clock minus browser clock
     this.draws = 0;
@@ -34,6 +35,7 @@ class Desk {
       figure.on_event("panstart", () => { this.held = true; });
       figure.on_event("panend", () => { this.held = false; this.judge(); });
       figure.on_event("wheel", () => { this.held = true; clearTimeout(this.wheel); this.wheel = setTimeout(() => { this.held = false; this.judge(); }, 140); });
+      figure.on_event("tap", (event) => this.choose(event.x));
       figure.on_event("doubletap", () => this.goLive());
       figure.on_event("mousemove", (event) => this.hover(event.x));
       figure.on_event("mouseleave", () => this.hover(null));
@@ -49,7 +51,7 @@ class Desk {
   meta() {
     this.m = source.tags[0] || {};
     if (this.m.now) this.offset = Math.max(this.offset, this.m.now - Date.now());
-    if (this.m.key !== this.key) { this.key = this.m.key; this.following = true; this.width = this.wanted ?? 180; this.hovered = null; }
+    if (this.m.key !== this.key) { this.key = this.m.key; this.following = true; this.width = this.wanted ?? 180; this.hovered = null; this.choose(null); }
     const { entry, exit } = this.m;
     if (entry == null) return;
     thresholds.short.location = entry;
@@ -66,7 +68,7 @@ class Desk {
 
   show(bars) { this.wanted = this.width = bars; this.goLive(); }
 
-  goLive() { this.following = true; if (this.wanted == null) this.wanted = this.width; this.schedule(); }
+  goLive() { this.choose(null); this.following = true; if (this.wanted == null) this.wanted = this.width; this.schedule(); }
 
   /* After a drag or a zoom: still live if the newest bar is in view. */
   judge() {
@@ -218,6 +220,17 @@ class Desk {
     this.heads();
   }
 
+  /* A bar is chosen by a click, and let go of by another on it. */
+  choose(x) {
+    const t = source.data.time, i = x === null ? -1 : nearest(t, x, this.m.step), at = i >= 0 ? t[i] : null;
+    this.chosen = at === this.chosen ? null : at;
+    pin.location = this.chosen;
+    this.schedule();
+  }
+
+  /* Ask for the recipe of the numbers of the chosen bar, or of the newest closed one. */
+  explain() { this.ask({ view: "explain", explain: this.chosen === null ? "" : clockText(this.chosen).replace(".000Z", "Z") }); }
+
   /* The read-out: the bar under the pointer, else the newest one. */
   heads() {
     const d = source.data, n = d.time.length, { y = "", x = "", scale = 1, unit = "", step = 1 } = this.m;
@@ -269,6 +282,7 @@ class Desk {
   /* Header: follow state, age of the last closed bar, clock. Ticks on while the server is away. The state of the feed is written each
      second; one that was written long ago is not the state of now: the server hangs, or this browser cannot keep up. */
   tick() {
+    this.views();
     const d = source.data, n = d.time.length, now = Date.now() + (Number.isFinite(this.offset) ? this.offset : 0);
     let i = n - 1;
     while (i >= 0 && d.y_closed[i] !== 1) i--;
@@ -289,9 +303,9 @@ class Desk {
   /* Mark the buttons of what is shown. */
   views() {
     const state = JSON.stringify(this.asked);
-    if (state === this.viewed) return;
     const [buttons, gaps] = [nav, filter].map((region) => Bokeh.index.find_one(region)?.shadow_el);
     if (!buttons?.querySelector("button")) return;
+    if (state === this.viewed && buttons.querySelector("[aria-current=page]")) return;  // unmarked when the header was drawn anew
     for (const button of buttons.querySelectorAll("button")) button.setAttribute("aria-current", button.dataset.view === this.asked.view ? "page" : "false");
     const pressed = gaps?.querySelector("button");
     pressed?.setAttribute("aria-pressed", String(this.asked.gaps));
@@ -299,7 +313,7 @@ class Desk {
   }
 
   buttons() {
-    const state = `${this.following}/${this.wanted}`;
+    const state = `${this.following}/${this.wanted}/${this.chosen}`;
     if (state === this.pressed) return;
     const root = Bokeh.index.find_one(controls)?.shadow_el;
     if (!root?.querySelector("button.live")) return;
@@ -309,6 +323,9 @@ class Desk {
       button.setAttribute("aria-pressed", String(bars === this.wanted));
     }
     root.querySelector("button.live").classList.toggle("paused", !this.following);
+    const explain = root.querySelector("button.explain");
+    explain.classList.toggle("paused", this.chosen !== null);
+    explain.querySelector("span").textContent = this.chosen === null ? "newest bar" : `${clockText(this.chosen).slice(11, 19)} UTC`;
   }
 }
 

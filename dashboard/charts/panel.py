@@ -34,10 +34,11 @@ class Panel:
     layout: Column
 
 
-def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, digits: str = "0[.]00") -> Panel:
+def panel(name: str, x_range: Range1d, upright: tuple[Span, ...], weight: int, *, digits: str = "0[.]00") -> Panel:
     """An empty panel.
 
     Args:
+        upright: lines that all panels have: the crosshair first.
         weight: share of the column's height.
         digits: format of the y labels.
     """
@@ -71,7 +72,8 @@ def panel(name: str, x_range: Range1d, cursor: Span, weight: int, *, digits: str
     fig.yaxis[0].ticker.num_minor_ticks = 0
     fig.grid.grid_line_color = theme.GRID
     fig.grid.grid_line_alpha = 1.0
-    fig.add_layout(cursor)
+    for line in upright:
+        fig.add_layout(line)
     head = html(name=f"head-{name}")
     layout = Column(
         head, fig, sizing_mode="stretch_both", spacing=0,

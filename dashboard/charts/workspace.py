@@ -13,7 +13,9 @@ _DESK_JS = (theme.ASSETS / "desk.js").read_text(encoding="utf-8")
 _CONTROLS = """<div class="label-text">Visible bars</div><div class="buttons" role="group" aria-label="Visible bars">
 <button data-bars="60" onclick="pairsDesk.show(60)">60</button><button data-bars="180" onclick="pairsDesk.show(180)">180</button>
 <button data-bars="600" onclick="pairsDesk.show(600)">600</button><button data-bars="all" onclick="pairsDesk.show(Infinity)">all</button>
-</div><button class="live" onclick="pairsDesk.goLive()">● Go live</button>"""
+</div><button class="live" onclick="pairsDesk.goLive()">● Go live</button>
+<button class="live explain" title="how the numbers of a bar came to be; click a chart to choose the bar"
+ onclick="pairsDesk.explain()">Explain <span>newest bar</span></button>"""
 _LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "norm", "gap")
 
 
@@ -54,25 +56,28 @@ def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
         dimension="height", line_color=theme.MUTED, line_dash="dotted", line_width=1, syncable=False, level="overlay"
     )
     cursor.location = None
+    pin = Span(dimension="height", line_color=theme.AMBER, line_width=1, syncable=False, level="overlay")
+    pin.location = None
+    upright = (cursor, pin)
 
     marks = {leg: ColumnDataSource(data={"time": [], "price": []}, name=f"marks-{leg}", syncable=False) for leg in "yx"}
-    y, y_last, y_volume = _candles("y", x_range, cursor, view, marks["y"])
-    x, x_last, x_volume = _candles("x", x_range, cursor, view, marks["x"])
-    norm = panel("norm", x_range, cursor, 4, digits="0.00")
+    y, y_last, y_volume = _candles("y", x_range, upright, view, marks["y"])
+    x, x_last, x_volume = _candles("x", x_range, upright, view, marks["x"])
+    norm = panel("norm", x_range, upright, 4, digits="0.00")
     norm.figure.line("time", "y_norm", source=view, color=theme.LEG_Y, line_width=1.3)
     norm.figure.line("time", "x_norm", source=view, color=theme.LEG_X, line_width=1.3)
     norm.figure.add_layout(_level(0, theme.BORDER))
 
-    spread = panel("spread", x_range, cursor, 6)
+    spread = panel("spread", x_range, upright, 6)
     spread.figure.patch("x", "outer", source=bands, fill_color=theme.SPREAD, fill_alpha=0.08, line_color=None)
     spread.figure.patch("x", "inner", source=bands, fill_color=theme.SPREAD, fill_alpha=0.13, line_color=None)
     spread.figure.line("time", "mean", source=view, color=theme.MUTED, line_dash="dashed")
     spread.figure.line("time", "spread", source=view, color=theme.SPREAD, line_width=1.5)
-    zscore, thresholds, zones = _zscore(x_range, cursor, view)
-    correlation = panel("correlation", x_range, cursor, 4)
+    zscore, thresholds, zones = _zscore(x_range, upright, view)
+    correlation = panel("correlation", x_range, upright, 4)
     correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2)
     correlation.figure.line("time", "correlation", source=view, color=theme.CORRELATION, line_width=1.5)
-    hedge = panel("hedge", x_range, cursor, 4, digits="0.000")
+    hedge = panel("hedge", x_range, upright, 4, digits="0.000")
     hedge.figure.line("time", "hedge_ratio", source=view, color=theme.AMBER, line_width=1.5)
 
     notice = html(
@@ -85,8 +90,8 @@ def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
         z_index="5",
         pointer_events="none",
     )
-    rail = html("rail", by_browser=False, flex="0 0 236px", width="236px", overflow="auto", height="100%")
-    rail.sizing_mode, rail.width = "stretch_height", 236
+    rail = html("rail", by_browser=False, flex="0 0 252px", width="252px", overflow="auto", height="100%")
+    rail.sizing_mode, rail.width = "stretch_height", 252
     clock, controls = html("clock"), html("controls", _CONTROLS, by_browser=False)
     left, right = _column(y, x, norm), _column(spread, zscore, correlation, hedge)
     right.children.append(notice)
@@ -97,7 +102,8 @@ def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
     panels = {p.name: p for p in (y, x, norm, spread, zscore, correlation, hedge)}
     script = CustomJS(
         args={
-            "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "clock": clock, "controls": controls,
+            "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "pin": pin, "clock": clock,
+            "controls": controls,
             "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
             "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
             "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
@@ -120,9 +126,9 @@ def _level(at: float | None, colour: str, dash: str = "solid") -> Span:
 
 
 def _candles(
-    leg: str, x_range: Range1d, cursor: Span, view: ColumnDataSource, marks: ColumnDataSource
+    leg: str, x_range: Range1d, upright: tuple[Span, ...], view: ColumnDataSource, marks: ColumnDataSource
 ) -> tuple[Panel, Span, Range1d]:
-    made = panel(leg, x_range, cursor, 7)
+    made = panel(leg, x_range, upright, 7)
     fig, volume, last = made.figure, Range1d(0, 1, syncable=False), _level(None, theme.MUTED, "dotted")
     fig.extra_y_ranges = {"volume": volume}
     colour = f"{leg}_colour"
@@ -145,9 +151,9 @@ def _candles(
 
 
 def _zscore(
-    x_range: Range1d, cursor: Span, view: ColumnDataSource
+    x_range: Range1d, upright: tuple[Span, ...], view: ColumnDataSource
 ) -> tuple[Panel, dict[str, Span], dict[str, BoxAnnotation]]:
-    made = panel("zscore", x_range, cursor, 7)
+    made = panel("zscore", x_range, upright, 7)
     colours = {"short": theme.DOWN, "long": theme.UP, "exit": theme.MUTED}
     zones = {
         name: BoxAnnotation(

@@ -6,6 +6,7 @@ import numpy as np
 
 from dashboard.frame import Frame
 from dashboard.state import Phase, Reading, Signal, signal, spread_unit
+from dashboard.views.quality import not_believable
 from dashboard.views.text import number
 
 _GAUGE_END = 4.0
@@ -21,13 +22,15 @@ def signal_card(now: Reading, entry: float, exit_: float) -> str:
     zones = f"linear-gradient(90deg,#1d4f4b {low:.1f}%,#222b38 {low:.1f}%,#222b38 {high:.1f}%,#5c2a2d {high:.1f}%)"
     needle = f'<i style="left:{at:.1f}%"></i>' if at is not None else ""
     return (
-        f'<div class="card"><h4>Signal by z, in-sample</h4><div class="word {_CLASS.get(word, "")}">{text}</div>'
+        f'<div class="card signal"><h4>Signal by z, in-sample</h4><div class="word {_CLASS.get(word, "")}">{text}</div>'
         f'<div class="gauge" style="background:{zones}">{needle}</div>'
         f'<div class="action">{_action(now, word, entry, exit_)}</div></div>'
     )
 
 
 def _action(now: Reading, word: Signal, entry: float, exit_: float) -> str:
+    if not_believable(now):
+        return f'<span class="amber">innovation sd {number(now.innovation_sd, 2)}: z is not to be trusted</span>'
     if word not in _CLASS:
         return f"enter beyond ±{entry:g}, exit inside ±{exit_:g}"
     first, second = ("sell", "buy") if word is Signal.SHORT else ("buy", "sell")
@@ -49,7 +52,7 @@ def window_table(frame: Frame, now: Reading) -> str:
             cells.append(f"<td>{number(float(of(known)) if len(known) else float('nan'), decimals)}</td>")
         rows.append(f"<tr><td>{label}</td>{''.join(cells)}</tr>")
     return (
-        f'<div class="card"><h4>Look-back · {now.bars:,} bars</h4><table><tr><th></th><th>spread {spread_unit(now.model)}</th>'
+        f'<div class="card lookback"><h4>Look-back · {now.bars:,} bars</h4><table><tr><th></th><th>spread {spread_unit(now.model)}</th>'
         f"<th>z</th><th>ρ</th><th>β</th></tr>{''.join(rows)}</table></div>"
     )
 
@@ -57,10 +60,12 @@ def window_table(frame: Frame, now: Reading) -> str:
 def model_card(now: Reading) -> str:
     """What is computed, in words: which form of z, over which bars."""
     model = now.model
-    rows = (
-        ("method", f"{escape(model.method)}, {model.price} prices"), ("fit window", f"{model.window:,} bars"),
-        ("z window", f"{model.z_window:,} bars"), ("correlation", f"{model.correlation_window:,} returns"),
-        ("z, in-sample", "fit includes the bar"), ("z, one-step", "fit ends a bar earlier"),
-    )  # fmt: skip
-    cells = "".join(f"<tr><td>{label}</td><td>{value}</td></tr>" for label, value in rows)
-    return f'<div class="card"><h4>Model {escape(model.name)}</h4><table>{cells}</table></div>'
+    title = "in-sample z: the fit includes the bar; one-step: the fit ends a bar earlier"
+    return (
+        f'<div class="card model" title="{title}"><h4>Model {escape(model.name)}</h4>{escape(model.method)}, {model.price}'
+        f" {_SOURCES[model.source]}; fit {model.window:,} bars, z {model.z_window:,} bars, correlation {model.correlation_window:,}"
+        " returns</div>"
+    )
+
+
+_SOURCES = {"close": "closes", "vwap": "mean prices"}

@@ -24,13 +24,13 @@ def show(explanation: Explanation, console: Console) -> None:
     console.print(
         Text(f"{question.pair}  {question.interval}  {question.model.name}  {iso(question.open_time)}", "bold")
     )
-    for name, value in _facts(explanation).items():
+    for name, value in facts(explanation).items():
         console.print(Text(f"{name:<12}", "dim"), Text(value), sep="")
     for note in explanation.notes:
         console.print(Text(f"! {note}", "yellow"))
     console.print(_windows(explanation.windows))
     console.print(_columns(explanation))
-    console.print(Text(_interval(explanation)))
+    console.print(Text(correlation_sentence(explanation)))
     for line in verdicts(explanation):
         console.print(Text(line))
 
@@ -86,7 +86,8 @@ def as_json(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _facts(explanation: Explanation) -> dict[str, str]:
+def facts(explanation: Explanation) -> dict[str, str]:
+    """Where the number comes from, in words."""
     question, dataset = explanation.question, explanation.dataset
     model = question.model
     name = f'dataset "{dataset.name}"' if dataset.name else "main dataset"
@@ -102,7 +103,8 @@ def _facts(explanation: Explanation) -> dict[str, str]:
     }
 
 
-def _interval(explanation: Explanation) -> str:
+def correlation_sentence(explanation: Explanation) -> str:
+    """The interval of the correlation and what it supposes."""
     if explanation.correlation_interval is None:
         return f"95 % interval of the correlation: none, {explanation.no_interval}"
     low, high = explanation.correlation_interval

@@ -24,7 +24,7 @@ figures on 2·n more.
     zscore_one_step  e / sqrt(S): what the filter did not know before the bar
     innovation_sd    sqrt(mean of z²) of those one-step z, over the block of n bars before and the one that has begun, by absolute index;
                      once there are n of them. Near 1 where the noise is what it was in the window that the filter started from; outside
-                     0.8 to 1.25 z must not be believed (`believable`)
+                     0.8 to 1.25 z must not be believed (`flows.stats.believable`)
     innovation_autocorrelation   Σ z_t·z_{t-1} / Σ z_t² over the same bars: near 0 where the filter knows all there is to know
     fit_age          NaN: it learns from every bar
 
@@ -50,12 +50,6 @@ _FILTER, _STATE = 10, 17
 """x0, β, α, p00, p11, p01, d, Ve, qa, qb, all NaN before the start; then z of the bar before, and of the block before and the one that has
 begun: how many z, their squares, their products with the one before."""
 _BEFORE, _PREVIOUS, _CURRENT = 10, slice(11, 14), slice(14, 17)
-LEAST_SD, MOST_SD = 0.8, 1.25
-
-
-def believable(innovation_sd: float) -> bool:
-    """Whether the innovations are as large as the filter thinks; an unknown deviation is not."""
-    return LEAST_SD <= innovation_sd <= MOST_SD
 
 
 class Kalman:

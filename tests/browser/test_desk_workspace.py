@@ -92,10 +92,10 @@ def test_numbers_shown_are_numbers_in_sql(desk: DeskPage, questdb: ManagedServer
     assert desk.tile("ETHUSDT") == f"{last['y_close']:,.2f}"
     assert desk.tile("BTCUSDT") == f"{last['x_close']:,.2f}"
     assert desk.tile("z").split(" · ") == [f"{last['zscore']:.2f}", f"one-step {last['zscore_one_step']:.2f}"]
-    assert desk.tile("spread") == f"{last['spread'] * 1e4:.1f}"
-    assert desk.tile("hedge") == f"{last['hedge_ratio']:.4f}"
+    assert desk.tile("spread") == f"{last['spread'] * 1e4:.1f} · gross –"
+    assert desk.tile("hedge") == f"{last['hedge_ratio']:.4f} ± {last['hedge_ratio_se']:.4f}"
     assert desk.tile("r2") == f"{last['r_squared']:.3f}"
-    assert desk.tile("correlation") == f"{last['correlation']:.3f}"
+    assert desk.tile("correlation") == f"{last['correlation']:.3f} · ticks –"
     assert desk.tile("freshness") == "0.3 s · 0.1 s"
     assert f"z-score, in-sample {last['zscore']:.2f} one-step {last['zscore_one_step']:.2f}" == desk.head("zscore")
 

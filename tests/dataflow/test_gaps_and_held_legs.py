@@ -9,8 +9,9 @@ import pytest
 from bytewax.testing import TestingSink, TestingSource, run_main
 from stored_frames import some_events, some_latency, some_status
 
-from dashboard.data import Reader, Selection
+from dashboard.data import Reader
 from dashboard.frame import ROW_OF, Frame, loaded
+from dashboard.selection import Selection
 from flows.domain.chunk import Chunk
 from flows.domain.frames import Bars, PairStats, Ticks
 from flows.domain.instrument import Instrument

@@ -7,14 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from dashboard.data import Catalogue, MissingTableError, Selection
+from dashboard.data import Catalogue, MissingTableError
+from dashboard.explaining import Asked, Explained, Say
 from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, LegStatus, StageLatency
 from dashboard.frame import COLUMNS, ROW_OF, Rows
-from dashboard.hub import Feed, Hub
+from dashboard.hub import Feed, Hub, QualityWatch
+from dashboard.quality import Quality, Ticks
+from dashboard.selection import Selection
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
-from flows.errors import StorageError
+from flows.errors import NotStoredError, StorageError
 
 SELECTION = Selection("", Pair("A", "B"), Interval.S1, "ols")
 POLL_S = 0.005
@@ -27,6 +30,7 @@ class Bars:
         self.count, self.first = 5, 0
         self.problem: Exception | None = None
         self.asked: list[int | None] = []
+        self.quality_asked: list[str] = []
         self.closed = 0
         self.legs_answer = Answer(0, ())
 
@@ -58,6 +62,15 @@ class Bars:
         return (
             Catalogue(dataset, "simulated", (SELECTION.pair,), (Interval.S1,), (Model("ols"),)) if self.count else None
         )
+
+    def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality:
+        self.quality_asked.append("all" if before is None else "ticks")
+        if self.problem is not None:
+            raise self.problem
+        return replace(Quality(asked=True), ticks=Ticks(self.count, 0.5, 1, 1, 1, 0, ""))
+
+    def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
+        raise NotStoredError(f"{asked.time} is not stored, limit {stale_after_ms}")
 
     def close(self) -> None:
         self.closed += 1
@@ -291,5 +304,68 @@ def test_events_are_watched_apart_from_gaps() -> None:
         assert hub.events("q3", True) is gaps
         assert gaps.events[0].count is not None
         assert gaps.events[0].count >= 200, "at least so many are asked for"
+
+    run(test())
+
+
+def test_the_quality_of_a_pair_is_asked_for_when_a_bar_has_closed_and_else_hardly_ever() -> None:
+    async def test() -> None:
+        source = Bars()
+        now = [0.0]
+        watch = QualityWatch(source, "q3", SELECTION.pair, Interval.M1, POLL_S, lambda: now[0])
+        told: list[int] = []
+        watch.subscribe(lambda: told.append(watch.quality.ticks.open_time if watch.quality.ticks else -1))
+        await until(lambda: watch.status.polls > 8)
+        assert source.quality_asked == ["all"]
+        assert told == [5]
+        source.count = 6
+        watch.closed(60_000_000)
+        await until(lambda: told == [5, 6])
+        polls = watch.status.polls
+        watch.closed(60_000_000)
+        await until(lambda: watch.status.polls > polls + 8)
+        assert source.quality_asked[1:] == ["ticks"] * QualityWatch.ASKS_AFTER_CLOSE, (
+            "rows come a little after the bar's"
+        )
+        now[0] += QualityWatch.LOOKS_EVERY_S
+        watch.closed(120_000_000)
+        await until(lambda: source.quality_asked[-1] == "ticks" and len(source.quality_asked) == 7)
+        assert source.quality_asked[4] == "all", "looks are read anew when some seconds have passed"
+        now[0] += QualityWatch.AT_LEAST_EVERY_S
+        await until(lambda: len(source.quality_asked) == 8)
+
+    run(test())
+
+
+def test_a_database_away_is_asked_again_for_the_quality_of_a_pair() -> None:
+    async def test() -> None:
+        source = Bars()
+        source.problem = StorageError("connection refused")
+        watch = QualityWatch(source, "q3", SELECTION.pair, Interval.S1, POLL_S)
+        watch.subscribe(lambda: None)
+        await until(lambda: watch.status.errors >= 2)
+        assert watch.quality == Quality()
+        source.problem = None
+        await until(lambda: watch.quality.asked)
+
+    run(test())
+
+
+def test_pages_of_one_pair_share_what_is_known_of_it_and_explain_by_themselves() -> None:
+    async def test() -> None:
+        source = Bars()
+        hub = Hub(lambda: source, POLL_S, stale_after_ms=600)
+        watch = hub.quality("q3", SELECTION.pair, Interval.S1)
+        watch.subscribe(lambda: None)
+        assert hub.quality("q3", SELECTION.pair, Interval.S1) is watch
+        assert hub.quality("q3", SELECTION.pair, Interval.M1) is not watch
+        told: list[int] = []
+        one, other = (hub.explainer(lambda: told.append(1)) for _ in range(2))
+        one.ask(Asked(SELECTION, "2024-07-19"))
+        await until(lambda: one.answer is not None and bool(one.answer.error))
+        assert one.answer is not None
+        assert (one.answer.error, one.answer.away) == ("2024-07-19 is not stored, limit 600", False)
+        assert other.answer is None
+        assert source.closed == 1, "a connection of its own, closed again"
 
     run(test())

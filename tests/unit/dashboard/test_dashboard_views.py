@@ -9,6 +9,7 @@ import pytest
 
 from dashboard.frame import COLUMNS, Frame, Rows, loaded
 from dashboard.poller import Status
+from dashboard.quality import Quality
 from dashboard.state import Leg, Reading
 from dashboard.views.header import header
 from dashboard.views.notice import banner, notice, waiting
@@ -24,6 +25,7 @@ READY = Reading(
     zscore_one_step=-2.4, spread=0.000391, spread_std=0.000221, hedge_ratio=0.9179, hedge_ratio_se=0.0098, r_squared=0.936,
     correlation=0.938, n=600, warmup_left=0,
 )  # fmt: skip
+QUALITY = Quality(asked=True)
 EMPTY = Reading(Leg("ETHUSDT"), Leg("BTCUSDT"), Model("ols"), Interval.S1)
 UNKNOWN = dict.fromkeys(
     ("zscore", "zscore_one_step", "spread", "spread_std", "hedge_ratio", "hedge_ratio_se", "r_squared", "correlation"),
@@ -38,10 +40,10 @@ def text(html: str) -> str:
 
 
 def test_tiles_show_the_numbers_and_name_the_form_of_z() -> None:
-    shown = text(tiles(READY, 2.0, 0.5))
+    shown = text(tiles(READY, QUALITY, 2.0, 0.5))
     for part in (
         "ETHUSDT 3,066.28", "-0.15 %", "BTCUSDT 63,203.10", "z-score, in-sample -2.35", "one-step -2.40", "LONG SPREAD",
-        "Spread, bp 3.9 σ 2.21", "0.9179 ± 0.0098", "R² 0.936", "Correlation 0.938", "0.3 s · 0.1 s",
+        "Spread, bp 3.9 · gross – σ 2.21", "0.9179 ± 0.0098", "R² 0.936", "Correlation 0.938", "0.3 s · 0.1 s",
     ):  # fmt: skip
         assert part in shown, f"{part!r} not in {shown!r}"
 
@@ -52,7 +54,7 @@ def test_tiles_show_the_numbers_and_name_the_form_of_z() -> None:
     ids=["empty", "warm-up", "stale"],
 )
 def test_what_is_not_known_is_a_dash_with_the_reason(now: Reading, reason: str) -> None:
-    html = tiles(now, 2.0, 0.5)
+    html = tiles(now, QUALITY, 2.0, 0.5)
     for tile in ("z", "spread", "hedge", "r2", "correlation"):
         part = html.split(f'data-tile="{tile}"')[1].split('data-tile="')[0]
         assert text(part.split('class="value ')[1].split(">", 1)[1]).startswith("–"), tile
@@ -61,8 +63,8 @@ def test_what_is_not_known_is_a_dash_with_the_reason(now: Reading, reason: str) 
 
 
 def test_what_is_known_in_the_warm_up_is_shown() -> None:
-    shown = text(tiles(replace(WARMING, n=400, warmup_left=200, correlation=0.91), 2.0, 0.5))
-    assert "Correlation 0.910 300 returns" in shown
+    shown = text(tiles(replace(WARMING, n=400, warmup_left=200, correlation=0.91), QUALITY, 2.0, 0.5))
+    assert "Correlation 0.910 · ticks – 0.888 to 0.928" in shown
     assert "R² – warm-up 400/600" in shown
 
 
@@ -131,7 +133,7 @@ def test_the_signal_card_says_what_to_do() -> None:
 
 def test_names_are_escaped() -> None:
     odd = replace(READY, y=replace(READY.y, symbol="<odd>"), model=Model("<odd>", "<odd>"))
-    pages = [tiles(odd, 2, 0.5), signal_card(odd, 2, 0.5), model_card(odd), waiting("<odd>", True)]
+    pages = [tiles(odd, QUALITY, 2, 0.5), signal_card(odd, 2, 0.5), model_card(odd), waiting("<odd>", True)]
     pages += [
         banner(Status(), replace(odd, stale="y"), ()),
         banner(Status(), odd, ("<odd>",)),

@@ -12,8 +12,9 @@ from pair_series import PAIR, assert_same_bits, hard_closes, logs, pair_bars, pl
 
 from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
+from flows.stats.believable import believable
 from flows.stats.estimator import Legs
-from flows.stats.kalman import Kalman, believable
+from flows.stats.kalman import Kalman
 from flows.stats.pair_stats import statistics_of
 from flows.stats.rows import one_stretch
 

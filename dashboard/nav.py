@@ -1,0 +1,33 @@
+"""The view switch, and what the browser may ask the server for."""
+
+from typing import Any
+
+from dashboard.charts.panel import html
+from dashboard.state import LONGEST_TIME, VIEWS, Desk
+
+_VIEWS = "".join(
+    f'<button data-view="{view}" onclick="pairsDesk.ask({{ view: \'{view}\' }})">{view.capitalize()}</button>'
+    for view in VIEWS
+)
+
+
+def nav(desk: Desk) -> Any:
+    """The switch. Its `tags` hold one dict, {view, gaps, explain}, that browser and server both write: `pairsDesk.ask` does."""
+    region = html("nav", f'<nav class="views" aria-label="Views">{_VIEWS}</nav>', by_browser=False)
+
+    def show(*_events: object) -> None:
+        region.tags = [{"view": desk.view, "gaps": desk.gaps_only, "explain": desk.explain}]
+
+    def asked(_name: str, _old: object, new: list[dict[str, Any]]) -> None:
+        """The browser wants another view; what it may not ask for is left out."""
+        view, time = new[0].get("view"), new[0].get("explain")
+        desk.param.update(
+            view=view if view in VIEWS else desk.view,
+            gaps_only=new[0].get("gaps") is True,
+            explain=time[:LONGEST_TIME] if isinstance(time, str) else desk.explain,
+        )
+
+    show()
+    region.on_change("tags", asked)
+    desk.param.watch(show, ["view", "gaps_only", "explain"])
+    return region
