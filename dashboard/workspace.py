@@ -225,10 +225,9 @@ class Session:
         _write(self.tiles, tiles(now, quality, entry, exit_) if self.desk.view == "workspace" else "")
         _write(self.charts.notice, "" if status.down_since is not None else notice(now, status.reason))
         if self.desk.view == "workspace":
-            cards = (verdict_card(quality, now), look_card(quality, now), legs_card(quality, now))
-            self.charts.rail.text = "".join(
-                (signal_card(now, entry, exit_), *cards, window_table(frame, now), model_card(now))
-            )
+            self.charts.signal.text = signal_card(now, entry, exit_)
+            self.charts.looks.text = verdict_card(quality, now) + look_card(quality, now)
+            self.charts.rail.text = legs_card(quality, now) + window_table(frame, now) + model_card(now)
 
 
 def _write(region: Any, text: str) -> None:

@@ -28,6 +28,7 @@ class Charts:
             dict that says how to draw it (`desk.js` names the keys).
         notice: the card over the charts of statistics.
         clock: time, age and follow state, written by the browser.
+        signal, looks, rail: the cards beside the charts; `looks` changes with a look at the pair only, and is sent no more often.
         script: to be run once in the browser when the document is ready.
     """
 
@@ -36,6 +37,8 @@ class Charts:
     clock: Any
     controls: Any
     layout: Row
+    signal: Any
+    looks: Any
     rail: Any
     script: CustomJS
 
@@ -90,13 +93,16 @@ def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
         z_index="5",
         pointer_events="none",
     )
-    rail = html("rail", by_browser=False, flex="0 0 252px", width="252px", overflow="auto", height="100%")
-    rail.sizing_mode, rail.width = "stretch_height", 252
+    signal, looks, rail = (html(name, by_browser=False) for name in ("signal", "looks", "rail"))
+    side = Column(
+        signal, looks, rail, name="side", width=252, sizing_mode="stretch_height", spacing=0, margin=0,
+        styles={"flex": "0 0 252px", "width": "252px", "overflow": "auto", "height": "100%"},
+    )  # fmt: skip
     clock, controls = html("clock"), html("controls", _CONTROLS, by_browser=False)
     left, right = _column(y, x, norm), _column(spread, zscore, correlation, hedge)
     right.children.append(notice)
     layout = Row(  # the tags make the source part of the document, as no renderer does
-        left, right, rail, sizing_mode="stretch_both", spacing=6, margin=0, tags=[source],
+        left, right, side, sizing_mode="stretch_both", spacing=6, margin=0, tags=[source],
         styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "560px"},
     )  # fmt: skip
     panels = {p.name: p for p in (y, x, norm, spread, zscore, correlation, hedge)}
@@ -111,7 +117,7 @@ def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
         },
         code=_DESK_JS,
     )  # fmt: skip
-    return Charts(source, notice, clock, controls, layout, rail, script)
+    return Charts(source, notice, clock, controls, layout, signal, looks, rail, script)
 
 
 def _column(*panels: Panel) -> Column:

@@ -81,7 +81,9 @@ class DeskPage:
 
     def text(self, region: str = "") -> str:
         """What a region of HTML says; all of the page without one."""
-        names = [region] if region else ["banner", "pills", "tiles", "notice", "rail", "header", "clock"]
+        names = (
+            [region] if region else ["banner", "pills", "tiles", "notice", "signal", "looks", "rail", "header", "clock"]
+        )
         return " | ".join(self._html(name) for name in names)
 
     def _html(self, name: str) -> str:

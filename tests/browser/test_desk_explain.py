@@ -176,5 +176,5 @@ def test_the_rail_shows_what_sql_says_and_nothing_overflows(
         desk.until(f"nothing that sticks out at {width} x {height}", lambda: desk.page.evaluate(_FITS))
 
 
-_FITS = """() => ["rail", "tiles"].map((name) => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el)
+_FITS = """() => ["side", "tiles"].map((name) => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el)
     .concat(document.documentElement).every((e) => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)"""
