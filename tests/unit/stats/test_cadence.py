@@ -14,7 +14,7 @@ from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.stats import fits as schedule
-from flows.stats import huber, kalman, theil_sen, tls
+from flows.stats import huber, kalman, slope_order, theil_sen, tls
 from flows.stats.cadence import LineOnCadence
 from flows.stats.estimator import FIT_COLUMNS, Legs
 from flows.stats.huber import Huber
@@ -109,9 +109,11 @@ def test_the_first_bars_compile_the_fit_and_no_later_bar_calls_it_for_nothing() 
 
 def test_warming_up_leaves_one_signature_of_every_kernel() -> None:
     models = tuple(_model(20, w, method) for w in (20, 10) for method in ("tls", "huber", "theil_sen", "kalman"))
+    models = (*models, _model(80, 40, "theil_sen"))  # long enough to be sampled
     models = tuple(replace(model, name=f"{model.method}{model.z_window}") for model in models)
     warm_up(models)
-    kernels = (tls._tls, huber._huber, theil_sen._theil_sen, kalman._kalman, schedule._schedule)
+    kernels = (tls._tls, huber._huber, theil_sen._ties, theil_sen._with_scale, kalman._kalman, schedule._schedule)
+    kernels += tuple(getattr(slope_order, name) for name in ("sample", "placed", "inversions", "crossings", "thinned"))
     y, x = hard_closes(200)
     statistics = PairStatistics((PAIR,), Interval.S1, models, 10_000)
     for start in range(0, 200, 40):
