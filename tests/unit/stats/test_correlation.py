@@ -27,7 +27,7 @@ def test_every_window_of_a_month_of_real_bars(shared_data: Path, c: int) -> None
     y, x = recorded_closes(shared_data)
     log_y, log_x = logs(y), logs(x)
     found = _correlation(_index(len(y)), log_x, log_y, c)
-    wanted = Exact(np.diff(log_x), np.diff(log_y), c).rows()["corr"]
+    wanted = Exact(np.diff(log_x), np.diff(log_y), c).moments()["correlation"]
     assert np.isnan(found[:c]).all()
     assert np.abs(found[c:] - wanted[c - 1 :]).max() < 1e-9
     for i in range(c, 2_000):
@@ -37,7 +37,7 @@ def test_every_window_of_a_month_of_real_bars(shared_data: Path, c: int) -> None
 
 
 def _check(found: np.ndarray, log_x: np.ndarray, log_y: np.ndarray, c: int) -> None:
-    wanted = Exact(np.diff(log_x), np.diff(log_y), c).rows()["corr"]
+    wanted = Exact(np.diff(log_x), np.diff(log_y), c).moments()["correlation"]
     assert np.array_equal(np.isnan(found[1:]), np.isnan(wanted))
     assert np.nanmax(np.abs(found[1:] - wanted)) < 1e-9
 

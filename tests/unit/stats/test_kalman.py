@@ -3,12 +3,12 @@
 import math
 import zlib
 from dataclasses import replace
-from decimal import Decimal, localcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pair_series import PAIR, assert_same_bits, hard_closes, logs, pair_bars, planted, recorded_closes
+from textbook_kalman import FIELDS, by_textbook, innovations
 
 from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
@@ -20,7 +20,6 @@ from flows.stats.rows import one_stretch
 
 FIRST_INDEX = 1_700_000_123
 RESTART_WINDOWS = Model("default").restart_windows
-FIELDS = ("hedge_ratio", "hedge_ratio_se", "intercept", "spread", "zscore_one_step")
 
 
 def _model(n: int, price: PriceForm = "log", w: int | None = None, method: str = "kalman") -> Model:
@@ -38,51 +37,8 @@ def _restarts(rows: int, n: int, life: int | None = None) -> np.ndarray:
     return due[due >= n]
 
 
-class _Textbook:
-    """P = F·P·F' + Q, K = P·H'/S, P = (I - K·H)·P with F = I and H = [u, 1], by the full matrices in decimals."""
-
-    def __init__(self, x: list[Decimal], y: list[Decimal]) -> None:
-        n = len(x)
-        self.x0, my = sum(x) / n, sum(y) / n
-        sxx = sum((a - self.x0) ** 2 for a in x)
-        sxy = sum((a - self.x0) * (b - my) for a, b in zip(x, y, strict=True))
-        self.state = [sxy / sxx, my]
-        rss = sum((b - my - self.state[0] * (a - self.x0)) ** 2 for a, b in zip(x, y, strict=True))
-        self.noise = rss / (n - 2)
-        self.p = [[self.noise / sxx, Decimal(0)], [Decimal(0), self.noise / n]]
-        self.q = self.noise / (sxx / n) / n**2
-
-    def step(self, x: Decimal, y: Decimal) -> Decimal:
-        h = [x - self.x0, Decimal(1)]
-        self.p[0][0] += self.q
-        away = y - sum(a * b for a, b in zip(h, self.state, strict=True))
-        ph = [sum(self.p[i][j] * h[j] for j in range(2)) for i in range(2)]
-        s = sum(h[i] * ph[i] for i in range(2)) + self.noise
-        k = [value / s for value in ph]
-        self.state = [self.state[i] + k[i] * away for i in range(2)]
-        self.p = [[self.p[i][j] - k[i] * ph[j] for j in range(2)] for i in range(2)]
-        return away / s.sqrt()
-
-    def row(self, x: Decimal, y: Decimal) -> list[float]:
-        beta, alpha = self.state
-        level = alpha - beta * self.x0
-        return [float(value) for value in (beta, self.p[0][0].sqrt(), level, y - level - beta * x)]
-
-
 def _by_textbook(y: np.ndarray, x: np.ndarray, n: int, life: int | None = None) -> dict[str, np.ndarray]:
-    with localcontext() as context:
-        context.prec = 60
-        dx, dy = [Decimal(v) for v in x.tolist()], [Decimal(v) for v in y.tolist()]
-        out = np.full((len(FIELDS), len(x)), np.nan)
-        starts, textbook = {n - 1, *_restarts(len(x), n, life).tolist()}, None
-        for i in range(n - 1, len(x)):
-            if textbook:
-                out[4, i] = float(textbook.step(dx[i], dy[i]))
-            if i in starts:
-                textbook = _Textbook(dx[i + 1 - n : i + 1], dy[i + 1 - n : i + 1])
-            assert textbook
-            out[:4, i] = textbook.row(dx[i], dy[i])
-    return dict(zip(FIELDS, out, strict=True))
+    return by_textbook(y, x, n, set(_restarts(len(x), n, life).tolist()))
 
 
 def _check(stats: PairStats, y: np.ndarray, x: np.ndarray, n: int, life: int | None = None) -> None:
@@ -139,31 +95,19 @@ def test_how_fast_it_forgets_and_its_life_are_settings(shared_data: Path) -> Non
     assert np.nanmedian(steps[1]) < np.nanmedian(steps[0])
 
 
-def _innovations(z: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Their size and likeness over the block before and the one begun, bar by bar."""
-    size, likeness = np.full((2, len(z)), np.nan)
-    before = np.append(np.nan, z[:-1])
-    for i in range(len(z)):
-        block = (FIRST_INDEX + i) // n
-        begin = max((block - 1) * n - FIRST_INDEX, 0)
-        seen, products = z[begin : i + 1], (z * before)[begin : i + 1]
-        if np.isfinite(seen).sum() >= n:
-            size[i] = math.sqrt(np.nanmean(seen**2))
-            likeness[i] = np.nansum(products) / np.nansum(seen**2)
-    return size, likeness
-
-
 def test_innovations_are_counted_over_two_blocks(shared_data: Path) -> None:
     y, x = (closes[:3_000] for closes in recorded_closes(shared_data))
     x[1_500] = np.nan
     for n in (20, 300):
         stats = _kalman(y, x, n)
-        size, likeness = _innovations(stats.zscore_one_step, n)
+        size, likeness = innovations(stats.zscore_one_step, n, FIRST_INDEX)
         np.testing.assert_allclose(stats.innovation_sd, size, rtol=1e-12)
         np.testing.assert_allclose(stats.innovation_autocorrelation, likeness, rtol=1e-9, atol=1e-12)
         assert np.isfinite(size).sum() > 2_000
         with pytest.raises(AssertionError):  # the oracle tells blocks of another length
-            np.testing.assert_allclose(stats.innovation_sd, _innovations(stats.zscore_one_step, n + 1)[0], rtol=1e-12)
+            np.testing.assert_allclose(
+                stats.innovation_sd, innovations(stats.zscore_one_step, n + 1, FIRST_INDEX)[0], rtol=1e-12
+            )
 
 
 def test_white_noise_about_a_line_is_believable_and_noise_that_grew_is_not() -> None:

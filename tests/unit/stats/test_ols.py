@@ -4,10 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from exact_ols import Exact
 from pair_series import hard_closes, logs, pair_bars, recorded_closes
+from rolling_sums import Sums, add_and_remove, ols_of, pandas_rolling
 from scipy.stats import linregress
 
 from flows.domain.frames import PairStats
@@ -22,15 +22,20 @@ def _ols(y: np.ndarray, x: np.ndarray, n: int, price: PriceForm = "log") -> Pair
     return statistics_of(pair_bars(y, x), model, stale_after_ms=10_000)
 
 
+def _exact(x: np.ndarray, y: np.ndarray, n: int) -> dict[str, np.ndarray]:
+    exact = Exact(x, y, n)
+    return exact.ols() | exact.moments()
+
+
 def _check_against_exact(found: dict[str, np.ndarray], exact: dict[str, np.ndarray]) -> None:
     """Every field on every window, with the tolerances that the definitions promise."""
     with np.errstate(all="ignore"):
-        ratio = np.sqrt(exact["var_y"] / exact["var_x"])
-    sd_y = np.sqrt(exact["var_y"])
+        ratio = np.sqrt(exact["syy"] / exact["sxx"])
+    sd_y = np.sqrt(exact["syy"])
     tight = ~(1 - exact["r_squared"] < 1e-6)
     limits = {
-        "beta": 1e-12 * ratio,
-        "se": 1e-8 * exact["se"],
+        "hedge_ratio": 1e-12 * ratio,
+        "hedge_ratio_se": 1e-8 * exact["hedge_ratio_se"],
         "r_squared": np.where(tight, 1e-11, 1e-9),
         "spread": 1e-9 * np.maximum(exact["spread_std"], 1e-9 * sd_y),
         "spread_std": 1e-8 * exact["spread_std"],
@@ -46,29 +51,23 @@ def _check_against_exact(found: dict[str, np.ndarray], exact: dict[str, np.ndarr
 
 
 def _fields(stats: PairStats) -> dict[str, np.ndarray]:
-    return {
-        "beta": stats.hedge_ratio,
-        "se": stats.hedge_ratio_se,
-        "r_squared": stats.r_squared,
-        "spread": stats.spread,
-        "spread_std": stats.spread_std,
-        "zscore": stats.zscore,
-    }
+    names = ("hedge_ratio", "hedge_ratio_se", "r_squared", "spread", "spread_std", "zscore")
+    return {name: getattr(stats, name) for name in names}
 
 
 @pytest.mark.parametrize("n", [20, 300])
 def test_every_window_of_a_month_of_real_bars_is_exact(shared_data: Path, n: int) -> None:
     y, x = recorded_closes(shared_data)
-    _check_against_exact(_fields(_ols(y, x, n)), Exact(logs(x), logs(y), n).rows())
+    _check_against_exact(_fields(_ols(y, x, n)), _exact(logs(x), logs(y), n))
 
 
 @pytest.mark.parametrize(("n", "rows"), [(20, 12_000), (300, 12_000), (3_600, 20_000)])
 def test_flat_stretches_jumps_and_a_bad_print(n: int, rows: int) -> None:
     y, x = hard_closes(rows)
-    exact = Exact(logs(x), logs(y), n).rows()
+    exact = _exact(logs(x), logs(y), n)
     _check_against_exact(_fields(_ols(y, x, n)), exact)
     if n < 1_000:
-        assert np.isnan(exact["beta"][n:]).any()  # a flat x was among them
+        assert np.isnan(exact["hedge_ratio"][n:]).any()  # a flat x was among them
         assert (exact["spread_std"] == 0).any()  # and a flat y
 
 
@@ -76,7 +75,7 @@ def test_raw_prices_in_whole_ticks() -> None:
     y, x = hard_closes(6_000)
     y, x = np.round(y * 100), np.round(x * 10)
     stats = _ols(y, x, 60, price="raw")
-    _check_against_exact(_fields(stats), Exact(x, y, 60).rows())
+    _check_against_exact(_fields(stats), _exact(x, y, 60))
 
 
 @pytest.mark.parametrize("n", [20, 300])
@@ -96,57 +95,22 @@ def test_scipy_agrees_on_every_window(shared_data: Path, n: int) -> None:
 def test_moments_of_flat_windows_are_exactly_zero_and_a_bad_print_leaves_no_trace() -> None:
     y, x = hard_closes(12_000)
     log_x, log_y, index = logs(x), logs(y), np.arange(500, 12_500)
-    exact = Exact(log_x, log_y, 300).rows()
+    exact = _exact(log_x, log_y, 300)
     found = block_moments(index, log_x, log_y, 300, one_stretch(index))
-    for row, name in ((SXX, "var_x"), (SYY, "var_y")):
+    for row, name in ((SXX, "sxx"), (SYY, "syy")):
         wanted, got = exact[name][299:], found[row, 299:]
         assert np.array_equal(got == 0, wanted == 0)
         assert np.all(np.abs(got - wanted) <= 1e-9 * wanted)
 
 
-def _add_and_remove(x: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The textbook rolling sums: what enters is added, what leaves is subtracted."""
-    sums = np.zeros(5)
-    out = np.full((3, len(x)), np.nan)
-    for i in range(len(x)):
-        sums += (x[i], y[i], x[i] * x[i], y[i] * y[i], x[i] * y[i])
-        if i >= n:
-            sums -= (x[i - n], y[i - n], x[i - n] ** 2, y[i - n] ** 2, x[i - n] * y[i - n])
-        if i >= n - 1:
-            sx, sy, sxx, syy, sxy = sums
-            out[:, i] = sxx - sx * sx / n, syy - sy * sy / n, sxy - sx * sy / n
-    return out[0], out[1], out[2]
-
-
-def _pandas_rolling(x: np.ndarray, y: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    sx, sy = pd.Series(x), pd.Series(y)
-    rolling = sx.rolling(n)
-    return tuple(np.asarray(s) * (n - 1) for s in (rolling.var(), sy.rolling(n).var(), rolling.cov(sy)))  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize("method", [_add_and_remove, _pandas_rolling])
-def test_rolling_sums_fail_the_same_check(
-    method: Callable[[np.ndarray, np.ndarray, int], tuple[np.ndarray, np.ndarray, np.ndarray]],
-) -> None:
+@pytest.mark.parametrize("method", [add_and_remove, pandas_rolling])
+def test_rolling_sums_fail_the_same_check(method: Callable[[np.ndarray, np.ndarray, int], Sums]) -> None:
     n = 300
     y, x = hard_closes(12_000)
     log_x, log_y = logs(x), logs(y)
-    with np.errstate(all="ignore"):
-        sxx, syy, sxy = method(log_x, log_y, n)
-        beta, r_squared = sxy / sxx, sxy**2 / (sxx * syy)
-        std = np.sqrt((1 - r_squared) * syy / (n - 2))
-        mean_x, mean_y = pd.Series(log_x).rolling(n).mean(), pd.Series(log_y).rolling(n).mean()
-        spread = np.asarray((log_y - mean_y) - beta * (log_x - mean_x))
-        found = {
-            "beta": beta,
-            "se": std / np.sqrt(sxx),
-            "r_squared": r_squared,
-            "spread": spread,
-            "spread_std": std,
-            "zscore": spread / std,
-        }
+    found = ols_of(method(log_x, log_y, n), log_x, log_y, n)
     with pytest.raises(AssertionError):
-        _check_against_exact(found, Exact(log_x, log_y, n).rows())
+        _check_against_exact(found, _exact(log_x, log_y, n))
 
 
 def test_a_perfect_line() -> None:

@@ -14,6 +14,7 @@ from arch.unitroot import VarianceRatio as ArchVarianceRatio
 from arch.unitroot.cointegration import engle_granger as arch_engle_granger
 from pair_series import hard_closes, logs, recorded_closes
 from scipy.stats import kstwobign, norm
+from series_oracles import centred, prewhitened
 from statsmodels.stats.diagnostic import breaks_cusumolsresid
 from statsmodels.stats.multitest import multipletests
 from statsmodels.tsa.adfvalues import mackinnoncrit, mackinnonp
@@ -64,11 +65,6 @@ def windows(request: pytest.FixtureRequest, shared_data: Path) -> list[tuple[np.
     return [*_real_windows(shared_data, n), *made, (y, x)]
 
 
-def _centred(y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For the oracles: levels near zero cost them no digits, and with a constant fitted no test knows the difference."""
-    return y - y[0], x - x[0]
-
-
 def _affordable(windows: list, lag: Lag) -> list:
     """The search for a lag takes the library a tenth of a second for the longest window: one real window is enough."""
     return windows if lag != "aic" or len(windows[0][0]) < 600 else windows[1:2]
@@ -80,7 +76,7 @@ def test_engle_granger_is_that_of_statsmodels_in_both_directions(windows: list, 
         for y, x in (window, window[::-1]):
             found = engle_granger(regression(y, x), lag)
             most, rule = (None, "aic") if lag == "aic" else (lag, None)
-            statistic, p, critical = coint(*_centred(y, x), maxlag=most, autolag=rule)
+            statistic, p, critical = coint(*centred(y, x), maxlag=most, autolag=rule)
             assert found.statistic == pytest.approx(statistic, rel=1e-9)
             assert found.p_value == pytest.approx(p, abs=1e-9)
             assert (found.critical.five, found.critical.ten) == pytest.approx(critical[1:], rel=1e-12)
@@ -91,7 +87,7 @@ def test_engle_granger_is_that_of_statsmodels_in_both_directions(windows: list, 
 def test_engle_granger_is_that_of_arch_whose_tables_are_its_own(windows: list) -> None:
     for y, x in windows:
         found = engle_granger(regression(y, x))
-        other = arch_engle_granger(*_centred(y, x), trend="c", lags=1)
+        other = arch_engle_granger(*centred(y, x), trend="c", lags=1)
         assert found.statistic == pytest.approx(other.stat, rel=1e-9)
         assert found.p_value == pytest.approx(other.pvalue, abs=5e-3)
         ours, theirs = found.critical, other.critical_values
@@ -134,7 +130,7 @@ def test_the_p_value_is_that_of_statsmodels_everywhere(series: Series) -> None:
 @pytest.mark.parametrize("lag", [1, 3])
 def test_johansen_is_that_of_statsmodels(windows: list, lag: int) -> None:
     for y, x in windows:
-        found, wanted = johansen(y, x, lag), coint_johansen(np.column_stack(_centred(y, x)), 0, lag)
+        found, wanted = johansen(y, x, lag), coint_johansen(np.column_stack(centred(y, x)), 0, lag)
         assert found.trace == pytest.approx(wanted.trace_stat, rel=1e-8)
         assert found.largest == pytest.approx(wanted.max_eig_stat, rel=1e-8)
         assert found.hedge_ratio == pytest.approx(-wanted.evec[1, 0] / wanted.evec[0, 0], rel=1e-6)
@@ -164,7 +160,7 @@ def test_flat_stretches_jumps_and_a_bad_print(n: int) -> None:
     reasons, said = set(), 0
     for start in range(0, len(y) - n, (len(y) - n) // (12 if n > 1_000 else 50)):
         (a, b), tests = (
-            _centred(y[start : start + n], x[start : start + n]),
+            centred(y[start : start + n], x[start : start + n]),
             battery(y[start : start + n], x[start : start + n]),
         )
         reasons.add(tests.reason)
@@ -256,7 +252,7 @@ def test_the_errors_of_the_hedge_ratio_are_those_of_statsmodels(windows: list, l
     for y, x in windows:
         found = hedge_error(regression(y, x), lag)
         used = found.lag if lag is None else min(lag, len(y) - 1)
-        model = sm.OLS(*(c if i == 0 else sm.add_constant(c) for i, c in enumerate(_centred(y, x))))
+        model = sm.OLS(*(c if i == 0 else sm.add_constant(c) for i, c in enumerate(centred(y, x))))
         robust = model.fit(cov_type="HAC", cov_kwds={"maxlags": used, "use_correction": False})
         assert found.lag == used
         assert found.hedge_ratio == pytest.approx(robust.params[1], rel=1e-9)
@@ -264,28 +260,20 @@ def test_the_errors_of_the_hedge_ratio_are_those_of_statsmodels(windows: list, l
         assert found.hac == pytest.approx(robust.bse[1], rel=1e-8)
 
 
-def _prewhitened(s: np.ndarray) -> float:
-    n = len(s)
-    phi = np.clip((s[1:] @ s[:-1]) / (s[:-1] @ s[:-1]), 1 / n - 1, 1 - 1 / n)
-    u, lags = s[1:] - phi * s[:-1], int(4 * (n / 100) ** (2 / 9))
-    terms = [2 * (1 - k / (lags + 1)) * (u[k:] @ u[: len(u) - k]) for k in range(1, lags + 1)]
-    return float((u @ u + sum(terms)) / len(u) / (1 - phi) ** 2)
-
-
 def test_cusum_and_the_long_run_error_are_those_of_their_definitions(windows: list) -> None:
     for y, x in windows:
         line = regression(y, x)
-        fit = sm.OLS(*(c if i == 0 else sm.add_constant(c) for i, c in enumerate(_centred(y, x)))).fit()
+        fit = sm.OLS(*(c if i == 0 else sm.add_constant(c) for i, c in enumerate(centred(y, x)))).fit()
         found = cusum(line)
         statistic, p, _ = breaks_cusumolsresid(fit.resid)
         assert (found.plain.statistic, found.plain.p_value) == pytest.approx((statistic, p), rel=1e-8, abs=1e-14)
         scores = fit.resid * (x - x.mean())
         for bridge, series in ((found.level, fit.resid), (found.hedge_ratio, scores)):
-            wanted = np.abs(np.cumsum(series)).max() / math.sqrt(len(series) * _prewhitened(series))
+            wanted = np.abs(np.cumsum(series)).max() / math.sqrt(len(series) * prewhitened(series))
             assert bridge.statistic == pytest.approx(wanted, rel=1e-7)
             assert bridge.p_value == pytest.approx(kstwobign.sf(wanted), rel=1e-6, abs=1e-14)
         assert found.p_value == min(1.0, 2.0 * min(found.level.p_value, found.hedge_ratio.p_value))
-        error = math.sqrt(_prewhitened(fit.resid) / np.sum((x - x.mean()) ** 2))
+        error = math.sqrt(prewhitened(fit.resid) / np.sum((x - x.mean()) ** 2))
         errors = hedge_error(line)
         assert errors.long_run == pytest.approx(error, rel=1e-7)
         assert (errors.low, errors.high) == pytest.approx(
