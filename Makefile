@@ -5,8 +5,8 @@ export OPENBLAS_NUM_THREADS ?= 1
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 
 # The long ones: faults and kills for ten seeds (about 20 minutes), load for ten minutes,
-# and simulations of what tests and intervals are worth (about 5 minutes).
-.PHONY: run test bench chaos load calibrate check setup setup-dev
+# simulations of what tests and intervals are worth (about 5 minutes), and every statistic beside an oracle (about 8).
+.PHONY: run test bench chaos load calibrate accuracy check setup setup-dev
 .DEFAULT_GOAL := run
 
 run: setup
@@ -27,6 +27,9 @@ load: setup-dev
 
 calibrate: setup-dev
 	@exec $(BIN)/python -m tests.calibration $(ARGS)
+
+accuracy: setup-dev
+	@exec $(BIN)/python -m tests.accuracy $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff check .

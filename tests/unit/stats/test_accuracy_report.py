@@ -25,7 +25,7 @@ SMALL = ["--bars", "3000", "--window", "60", "--seconds", "0.1"]
 @pytest.fixture(scope="module")
 def rows(shared_data: Path) -> dict[str, list[Row]]:
     """All parts of one window."""
-    data = data_of(12_000, 0.2, shared_data)
+    data = data_of(8_000, 0.1, shared_data)
     return {name: list(part(data, [300])) for name, part in PARTS.items()}
 
 
@@ -46,9 +46,9 @@ def test_every_method_and_every_column_is_there(rows: dict[str, list[Row]]) -> N
     assert {row.column for row in lines} >= {*FIT_COLUMNS, "spread_bp"}
     assert {row.method for row in lines} >= {"ols, raw prices", "ols, z over 20", "tls, z over 20"}
     for part in ("moments", "correlation", "ols", "tls", "hac", "robust"):
-        assert {row.data for row in rows[part]} == {"recorded 1m", "synthetic"}, part
+        assert {row.data for row in rows[part] if not row.control} == {"recorded 1m", "synthetic"}, part
     every = next(row for row in rows["ols"] if row.column == "hedge_ratio" and row.data == "recorded 1m")
-    assert every.compared == 12_000 - 300 + 1
+    assert every.compared == 8_000 - 300 + 1
     flat = [row for row in rows["moments"] if "flat: 0" in row.column and not row.control]
     assert len(flat) == 3
     assert all(row.tolerance == 0 and row.compared > 100 for row in flat)
