@@ -6,10 +6,12 @@ python recorded_flow.py DEVICE CAPTURE SETTINGS      DEVICE: an empty folder, ov
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,6 +82,16 @@ class _Running:
         return self.process.returncode, said
 
 
+def _snapshots(state: Path) -> int:
+    """How many the engine has kept."""
+    parts = sorted(state.glob("*.sqlite3"))
+    if not parts:
+        return 0
+    with closing(sqlite3.connect(f"file:{parts[0]}?mode=ro", uri=True)) as kept:
+        newest = kept.execute("SELECT max(commit_epoch) FROM commits").fetchone()[0]
+    return int(newest or 0)
+
+
 def _fill(path: Path) -> None:
     """Take all room there is."""
     with path.open("wb", buffering=0) as file:
@@ -98,7 +110,8 @@ def main(device: Path, capture: Path, settings: str) -> None:
     (device / "state").mkdir()
     out = device.parent / "ids"
     first = _Running(device, capture, settings, out)
-    first.until(lambda: first.rows() > 300, "rows")
+    # Without a snapshot a flow begins anew, and what it had before is no part of it.
+    first.until(lambda: first.rows() > 300 and _snapshots(device / "state") >= 2, "rows and a snapshot")
     _fill(device / "ballast")
     code, said = first.ended()
     before = first.rows()

@@ -56,7 +56,12 @@ class ChildProcess:
     """
 
     def __init__(
-        self, argv: Sequence[str], environment: Mapping[str, str], log: Path, keep_open: Sequence[int] = ()
+        self,
+        argv: Sequence[str],
+        environment: Mapping[str, str],
+        log: Path,
+        keep_open: Sequence[int] = (),
+        nice: int = 0,
     ) -> None:
         """Start it.
 
@@ -64,6 +69,7 @@ class ChildProcess:
             argv: program and arguments.
             log: takes standard output and standard error.
             keep_open: file descriptors to hand on, such as a lock that must live as long as the program.
+            nice: how far it steps back for others where processors are short, 0 to 19.
         """
         self._log, self._asked = BoundedLog(log), False
         self._process = subprocess.Popen(
@@ -75,6 +81,11 @@ class ChildProcess:
             pass_fds=tuple(keep_open),
             start_new_session=True,
         )
+        if nice:
+            with contextlib.suppress(ProcessLookupError):  # it has ended already: whoever waits for it is told
+                os.setpriority(
+                    os.PRIO_PROCESS, self._process.pid, nice
+                )  # before its threads are there: they inherit it
         assert self._process.stdout is not None
         self._pump = threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
         self._pump.start()

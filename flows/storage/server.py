@@ -36,6 +36,8 @@ _LET_GO = {
     "QDB_CAIRO_WAL_INACTIVE_WRITER_TTL": "30000",
 }
 """Milliseconds: a table holds up to 170 files open, a dataset 2,000; by default for ten minutes after its last row."""
+_NICE = 5
+"""The flow must hear the exchange in time; the database may store a little later."""
 _STOP_TIMEOUT_S = 15.0
 _LOCK_PATIENCE_S = 3.0  # a server whose parent was killed holds its root for a moment longer
 
@@ -104,6 +106,7 @@ class ManagedServer:
                 self._environment(),
                 self.root / "log" / "questdb.log",
                 keep_open=(self._lock.descriptor,),
+                nice=_NICE,
             )
             self._await_answer(self._child)
         except BaseException:

@@ -7,8 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.domain.interval import Interval
 from flows.storage.client import connect
-from tests.chaos.compare import Counts, counts, differences, first_and_last_ids, marked_bars, write_reference
+from tests.chaos.compare import (
+    Counts,
+    counts,
+    differences,
+    first_and_last_ids,
+    marked_bars,
+    tables_of,
+    write_reference,
+)
 from tests.chaos.schedule import SYMBOLS, Action, Fault, Kill, schedule
 from tests.running_stack import ROOT, Stack
 
@@ -194,7 +203,7 @@ def _events(stack: Stack) -> dict[str, int]:
 
 
 def _row_counts(stack: Stack) -> dict[str, int]:
-    tables = ("trades", "bars_1s", "bars_1m", "bars_5m", "pair_stats_1s", "pair_stats_1m", "pair_stats_5m")
+    tables = ["trades", "pair_lead_lag", *(table.name for interval in Interval for table in tables_of(interval))]
     with connect(stack.database) as sql:
         rows = {name: sql.execute(f"SELECT count() FROM {REFERENCE}_{name}").fetchone() for name in tables}  # noqa: S608
     return {name: int(row[0]) for name, row in rows.items() if row is not None}
