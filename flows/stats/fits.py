@@ -33,7 +33,8 @@ class Fits:
         self._n, self._every = model.window, model.bars_between_fits
         self._phase = np.array([zlib.crc32(str(pair).encode()) % self._every for pair in pairs], np.int64)
         self._last = state or (np.full(len(pairs), NO_FIT), np.full((size, len(pairs)), np.nan))
-        self._compiled = False
+        # Not so what goes on from a state: forming bars do at each emission, and have no fit to make.
+        self._compiled = state is not None
 
     @property
     def warmup(self) -> int:
@@ -67,9 +68,8 @@ class Fits:
         at, last = self._last
         fits = last[:, pair]
         new = at[pair] != legs.index[ends]
-        if (
-            new.any() or not self._compiled
-        ):  # without any too, so that the first fit that is due does not wait for its compiler
+        # Once without any too, so that the first fit that is due does not wait for its compiler.
+        if new.any() or not self._compiled:
             self._compiled = True
             made = np.empty((len(fits), int(new.sum())))
             fit(legs.x, legs.y, ends[new], made)

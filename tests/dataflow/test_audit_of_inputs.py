@@ -3,15 +3,13 @@
 from pathlib import Path
 
 import pytest
-from aggregates import LEAD, SECOND, START, aggregate, answer, session
+from gap_capture import capture_with_a_gap
 from recordings import USDM_2024, Trade, recorded_trades, write_csv, write_parquet
 
 from flows.audit.compare import first_difference
 from flows.audit.report import passed, told
 from flows.audit.trials import Audit, Kind, audit
 from flows.settings import load
-from flows.sources.binance.recorder import Recorder
-from flows.sources.binance.records import Lost
 
 KINDS: tuple[Kind, ...] = ("prefix", "prefix", "prefix", "cut", "restart")
 
@@ -54,19 +52,6 @@ def test_overlapping_files_one_of_them_parquet(trades: list[Trade], tmp_path: Pa
 
 
 def test_a_capture_of_our_own_with_a_gap(tmp_path: Path) -> None:
-    recorder = Recorder(tmp_path / "captures", 1)
-    recorder.record(session(START))
-    for k in range(150):
-        for symbol, offset in (("ETHUSDT", 300_000), ("BTCUSDT", 600_000)):
-            at = START + k * SECOND + offset
-            row = aggregate(k + 1, at, symbol)
-            if symbol == "ETHUSDT" or not 70 <= k < 90:
-                recorder.message(at + LEAD + 20_000, row.message())
-            if k == 0:
-                recorder.record(answer([row], -1, at + LEAD + 50_000, symbol, limit=1))
-        if k == 95:
-            recorder.record(Lost(START + 96 * SECOND + LEAD, "BTCUSDT", 90, "not served any more"))
-    recorder.close()
-    found = _audited(*(tmp_path / "captures").iterdir())
+    found = _audited(capture_with_a_gap(tmp_path / "captures", 150))
     assert _rows(found, "feed_events", "cut") > 0
     assert _rows(found, "pair_stats_1s", "prefix") > 0

@@ -4,33 +4,19 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from aggregates import LEAD, SECOND, START, aggregate, answer, session
+from aggregates import SECOND, START
+from gap_capture import capture_with_a_gap
 
 from flows.replay import replay
 from flows.settings import load
-from flows.sources.binance.recorder import Recorder
-from flows.sources.binance.records import Lost
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
 
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Path:
-    """Both legs trade once a second for three minutes; nobody can give BTCUSDT's trades of seconds 70 to 89."""
-    recorder = Recorder(tmp_path / "captures", 1)
-    recorder.record(session(START))
-    for k in range(180):
-        for symbol, offset in (("ETHUSDT", 300_000), ("BTCUSDT", 600_000)):
-            at = START + k * SECOND + offset
-            row = aggregate(k + 1, at, symbol)
-            if symbol == "ETHUSDT" or not 70 <= k < 90:
-                recorder.message(at + LEAD + 20_000, row.message())
-            if k == 0:
-                recorder.record(answer([row], -1, at + LEAD + 50_000, symbol, limit=1))
-        if k == 95:
-            recorder.record(Lost(START + 96 * SECOND + LEAD, "BTCUSDT", 90, "not served any more"))
-    recorder.close()
-    return next((tmp_path / "captures").iterdir())
+    """Three minutes."""
+    return capture_with_a_gap(tmp_path / "captures", 180)
 
 
 def _seconds(frame: pl.DataFrame) -> list[int]:
