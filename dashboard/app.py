@@ -11,7 +11,7 @@ if (
     sys.path.insert(0, root)
 
 from dashboard.hub import shared_hub
-from dashboard.workspace import build
+from dashboard.page import build
 from flows.settings import load
 from flows.storage.client import address_of
 

@@ -302,14 +302,11 @@ class Desk {
 
   /* Mark the buttons of what is shown. */
   views() {
-    const state = JSON.stringify(this.asked);
-    const [buttons, gaps] = [nav, filter].map((region) => Bokeh.index.find_one(region)?.shadow_el);
+    const buttons = Bokeh.index.find_one(nav)?.shadow_el, { view } = this.asked;
     if (!buttons?.querySelector("button")) return;
-    if (state === this.viewed && buttons.querySelector("[aria-current=page]")) return;  // unmarked when the header was drawn anew
-    for (const button of buttons.querySelectorAll("button")) button.setAttribute("aria-current", button.dataset.view === this.asked.view ? "page" : "false");
-    const pressed = gaps?.querySelector("button");
-    pressed?.setAttribute("aria-pressed", String(this.asked.gaps));
-    if (pressed || this.asked.view !== "feed") this.viewed = state;
+    if (view === this.viewed && buttons.querySelector("[aria-current=page]")) return;  // unmarked when the header was drawn anew
+    for (const button of buttons.querySelectorAll("button")) button.setAttribute("aria-current", button.dataset.view === view ? "page" : "false");
+    this.viewed = view;
   }
 
   buttons() {

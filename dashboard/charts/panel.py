@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import panel as pn
 from bokeh.models import (
     Column,
     DatetimeTickFormatter,
@@ -93,3 +94,9 @@ def html(name: str, text: str = "", *, by_browser: bool = True, **styles: str) -
         text=text, name=name, sizing_mode="stretch_width", margin=0, syncable=not by_browser, styles=styles,
         stylesheets=[InlineStyleSheet(css=theme.PANEL_CSS)],
     )  # fmt: skip
+
+
+def held(layout: Any) -> Any:
+    """A Bokeh layout as a view that Panel can show and hide: a pane of its own would write its styles over the layout's."""
+    pane = pn.pane.Bokeh(Column(layout, sizing_mode="stretch_both", margin=0), sizing_mode="stretch_both", margin=0)
+    return pn.Column(pane, sizing_mode="stretch_both", margin=0)

@@ -29,7 +29,7 @@ class Charts:
         notice: the card over the charts of statistics.
         clock: time, age and follow state, written by the browser.
         signal, looks, rail: the cards beside the charts; `looks` changes with a look at the pair only, and is sent no more often.
-        script: to be run once in the browser when the document is ready.
+        arguments: what the browser's script works on, beside what is not of the charts (`script`).
     """
 
     source: ColumnDataSource
@@ -40,15 +40,19 @@ class Charts:
     signal: Any
     looks: Any
     rail: Any
-    script: CustomJS
+    arguments: dict[str, Any]
+
+    def script(self, nav: Any, pills: Any) -> CustomJS:
+        """To be run once in the browser when the document is ready.
+
+        Args:
+            nav: the buttons by which the browser asks for another view. pills: the state of the feed.
+        """
+        return CustomJS(args={**self.arguments, "nav": nav, "pills": pills}, code=_DESK_JS)
 
 
-def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
-    """Empty charts.
-
-    Args:
-        nav, filter_: regions of buttons by which the browser asks for another view. pills: the state of the feed.
-    """
+def charts() -> Charts:
+    """Empty charts."""
     source = ColumnDataSource(data=columns(Frame()), name="rows", tags=[{}])
     leg_columns = [f"{leg}_{name}" for leg in "yx" for name in _LEG_COLUMNS]
     shown = ["time", *leg_columns, "spread", "mean", "zscore", "correlation", "r_squared", "hedge_ratio"]
@@ -106,18 +110,15 @@ def charts(nav: Any, filter_: Any, pills: Any) -> Charts:
         styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "560px"},
     )  # fmt: skip
     panels = {p.name: p for p in (y, x, norm, spread, zscore, correlation, hedge)}
-    script = CustomJS(
-        args={
-            "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "pin": pin, "clock": clock,
-            "controls": controls,
-            "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
-            "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
-            "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
-            "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout, "nav": nav, "filter": filter_, "pills": pills,
-        },
-        code=_DESK_JS,
-    )  # fmt: skip
-    return Charts(source, notice, clock, controls, layout, signal, looks, rail, script)
+    arguments = {
+        "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "pin": pin, "clock": clock,
+        "controls": controls,
+        "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
+        "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
+        "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
+        "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout,
+    }  # fmt: skip
+    return Charts(source, notice, clock, controls, layout, signal, looks, rail, arguments)
 
 
 def _column(*panels: Panel) -> Column:

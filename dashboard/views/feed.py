@@ -112,3 +112,10 @@ def _table(kind: str, caption: str, heads: Sequence[str], rows: str) -> str:
 
 def _card(title: str, text: str) -> str:
     return f'<div class="card"><h4>{title}</h4>{text}</div>'
+
+
+def gaps_filter(pressed: bool) -> str:
+    """The switch between all events and those that mean lost trades."""
+    ask = "pairsDesk.ask({ gaps: !pairsDesk.asked.gaps })"
+    state = str(pressed).lower()
+    return f'<div class="filter"><button aria-pressed="{state}" onclick="{ask}">gaps and losses only</button></div>'

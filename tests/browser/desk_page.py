@@ -90,7 +90,7 @@ class DeskPage:
         return str(
             self.page.evaluate(
                 """(name) => { const model = Bokeh.documents[0].get_model_by_name(name);
-                const at = document.createElement('div'); at.innerHTML = model.visible ? model.text : '';
+                const at = document.createElement('div'); at.innerHTML = model?.visible ? model.text : '';
                 for (const part of at.querySelectorAll('div, span, b, small, td, th')) part.append(' ');
                 return at.textContent.replace(/\\s+/g, ' ').trim(); }""",
                 name,

@@ -15,7 +15,7 @@ from playwright.sync_api import Page
 
 from dashboard.data import Reader
 from dashboard.hub import Hub
-from dashboard.workspace import build
+from dashboard.page import build
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
 

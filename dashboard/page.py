@@ -1,0 +1,201 @@
+"""One page: its view-model, its views, and how a change in the hub reaches them.
+
+Everything is a closure or a method of imported code: the globals of a served script are gone when a session ends.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import panel as pn
+from bokeh.models import Column, Row
+
+from dashboard import theme
+from dashboard.charts.panel import html
+from dashboard.hub import CatalogueWatch, Feed, Hub, QualityWatch
+from dashboard.nav import nav
+from dashboard.parts import PARTS, Context, Part, Seen
+from dashboard.parts.workspace import WorkspacePart
+from dashboard.pills import Pills
+from dashboard.poller import Status
+from dashboard.quality import Quality
+from dashboard.selectors import selectors
+from dashboard.state import Desk, Reading, reading
+from dashboard.views.header import header
+from dashboard.views.notice import banner
+from dashboard.views.tiles import tiles
+
+
+def build(hub: Hub, lookback: int = 600) -> Any:
+    """The template of a new session, served by Panel."""
+    theme.keep_requests_local(pn.state.curdoc)
+    desk = Desk(lookback=lookback)
+    desk.read({key: values[0].decode() for key, values in pn.state.session_args.items()})
+    session = Session(hub, desk, pn.state.curdoc)
+    pn.state.onload(lambda: session.document.add_next_tick_callback(session.start))
+    pn.state.on_session_destroyed(lambda _context: session.end())
+    return session.template
+
+
+class Session:
+    """A browser's page from its first paint to its end."""
+
+    def __init__(self, hub: Hub, desk: Desk, document: Any) -> None:
+        self.hub, self.desk, self.document = hub, desk, document
+        self._context = Context(hub, desk, document, self._soon)
+        self.workspace = WorkspacePart(self._context)
+        self.parts: dict[str, Part] = {"workspace": self.workspace}
+        self.nav, self.pills = nav(desk), Pills(hub, self._soon_feed)
+        self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
+        self._watch: CatalogueWatch | None = None
+        self._feed: Feed | None = None
+        self._quality: QualityWatch | None = None
+        self._endings: dict[str, Callable[[], None]] = {}
+        self._reading: Reading | None = None
+        self._scheduled = self._ended = False
+        self._location = pn.state.location
+        document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
+        self._page = self._frame()
+        self.template = self._layout()
+        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain"])
+        desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
+        self.refresh()
+
+    def _frame(self) -> Any:
+        """What stands above every view, and the views under it; those not visited yet are not made."""
+        top = pn.pane.Bokeh(
+            Column(self.banner, self.tiles, sizing_mode="stretch_width", spacing=0, margin=0),
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        return pn.Column(top, self.workspace.layout, sizing_mode="stretch_both", margin=0, css_classes=["desk"])
+
+    def _layout(self) -> Any:
+        clock = self.workspace.charts.clock
+        self.header.styles = {"flex": "1 1 0", "width": "auto", "min-width": "0"}
+        for region in (self.nav, self.pills.region, clock):
+            region.styles = {"flex": "0 0 auto", "width": "max-content"}
+        top = Row(self.nav, self.header, self.pills.region, clock, sizing_mode="stretch_width", margin=0, spacing=10)
+        buttons = Column(self.workspace.charts.controls, sizing_mode="stretch_width", margin=0)
+        template = theme.template("Pairs desk")
+        template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
+        template.sidebar.extend(
+            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
+        )
+        template.main.append(self._page)
+        return template
+
+    def start(self) -> None:
+        """Subscribe, once the page stands in the browser: rows streamed earlier would be lost or doubled there."""
+        self._watch = self.hub.watch(self.desk.dataset)
+        self._endings["watch"] = self._watch.subscribe(self._soon)
+        self.refresh()
+
+    def end(self) -> None:
+        """Unsubscribe from everything."""
+        self._ended = True
+        for ending in self._endings.values():
+            ending()
+        self._endings.clear()
+        self.pills.end()
+        for part in self.parts.values():
+            part.end()
+        self._feed = self._watch = self._quality = None
+
+    def _soon(self) -> None:
+        """Refresh under the document's lock; several changes before that make one refresh."""
+        if not self._scheduled:
+            self._scheduled = True
+            self.document.add_next_tick_callback(self.refresh)
+
+    def _soon_feed(self) -> None:
+        """The same for what shows the feed alone, which changes each second."""
+        self.document.add_next_tick_callback(self.refresh_feed)
+
+    def _select(self) -> None:
+        """Read another selection, from the next poll on."""
+        selection = self.desk.selection
+        if selection is None or self._watch is None:
+            return
+        if self._feed is None or self._feed.selection != selection:
+            endings = [self._endings.pop(name, None) for name in ("feed", "quality")]
+            self._feed = self.hub.feed(selection)
+            self._endings["feed"] = self._feed.subscribe(self._soon)
+            self._quality = self.hub.quality(selection.dataset, selection.pair, selection.interval)
+            self._endings["quality"] = self._quality.subscribe(self._soon)
+            for ending in filter(None, endings):
+                ending()
+        self._feed.need(self.desk.lookback)
+        self._turn()
+
+    def _turn(self) -> None:
+        """Show another view, and keep the address."""
+        if self._location is not None:
+            self._location.search = self.desk.query()
+        self._soon()
+
+    def refresh(self) -> None:
+        """Bring the browser up to date with hub and view-model."""
+        self._scheduled = False
+        if self._ended:
+            return
+        found = self._watch.catalogue if self._watch is not None else None
+        if found is not None and found != self.desk.catalogue:
+            self.desk.adopt(found)
+        seen = self._see()
+        self._reading = seen.now
+        self.pills.follow(self.desk.catalogue)
+        view = self.desk.view
+        if view not in self.parts:
+            self._make(view)
+            return
+        for name, part in self.parts.items():
+            part.layout.visible = name == view
+            part.follow(seen, name == view)
+        self.refresh_feed()
+        origin = seen.catalogue.origin if seen.catalogue is not None else None
+        self.header.text = header(origin, self.desk.dataset, seen.status, len(seen.frame))
+        strip = view == "workspace" and seen.now is not None
+        _write(self.tiles, tiles(seen.now, seen.quality, self.desk.entry, self.desk.exit) if strip and seen.now else "")
+        self.parts[view].write(seen)
+
+    def _make(self, view: str) -> None:
+        """The first visit. While a document holds its events Panel leaves its own among them, and the browser is told of the new
+        regions before anything is written to them; else Panel sends them by a way of its own, which may be later."""
+        self.document.hold("collect")
+        try:
+            self.parts[view] = PARTS[view](self._context)
+            self._page.append(self.parts[view].layout)
+        finally:
+            self.document.unhold()
+        self._soon()
+
+    def _see(self) -> Seen:
+        """What hub and view-model say now."""
+        catalogue, selection, feed = self.desk.catalogue, self.desk.selection, self._feed
+        if feed is None or selection is None or catalogue is None:
+            return Seen(catalogue, status=self._watch.status if self._watch is not None else Status())
+        frame = feed.frame.tail(self.desk.lookback)
+        now = reading(frame, selection.pair, selection.interval, catalogue.model(selection.model))
+        quality = Quality()
+        if self._quality is not None:
+            self._quality.closed(now.last_close_us)
+            quality = self._quality.quality
+        return Seen(catalogue, selection, now, frame, feed.status, quality)
+
+    def refresh_feed(self) -> None:
+        """Bring what shows the feed up to date, and the banner."""
+        if self._ended:
+            return
+        now = self._reading
+        symbols = (now.y.symbol, now.x.symbol) if now is not None else ()
+        self.pills.write(symbols)
+        asking = self._feed if now is not None else self._watch
+        status = asking.status if asking is not None else Status()
+        _write(
+            self.banner, banner(status, now, self.desk.remarks, self.pills.banner(symbols) if now is not None else "")
+        )
+
+
+def _write(region: Any, text: str) -> None:
+    """Set the text of a region that takes no room while it has none."""
+    region.update(text=text, visible=bool(text))

@@ -1,0 +1,17 @@
+"""The views of a page. Adding one is a file here and a line in `PARTS`; `part.py` says what a view has to be."""
+
+from collections.abc import Callable
+
+from dashboard.parts.explain import ExplainPart
+from dashboard.parts.feed import FeedPart
+from dashboard.parts.part import Context, Part, Seen
+from dashboard.parts.workspace import WorkspacePart
+
+__all__ = ["PARTS", "Context", "Part", "Seen"]
+
+PARTS: dict[str, Callable[[Context], Part]] = {
+    "workspace": WorkspacePart,
+    "feed": FeedPart,
+    "explain": ExplainPart,
+}
+"""By name of the view, in the order of the switch (`dashboard.state.VIEWS`)."""

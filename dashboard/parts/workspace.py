@@ -1,0 +1,90 @@
+"""The Workspace view: charts that follow, and the cards beside them."""
+
+import time
+from typing import Any
+
+from dashboard.charts.panel import held
+from dashboard.charts.workspace import charts
+from dashboard.data import Catalogue
+from dashboard.frame import Frame, columns, plan
+from dashboard.parts.part import Context, Seen
+from dashboard.poller import Status
+from dashboard.selection import Selection
+from dashboard.state import Reading, spread_scale, spread_unit
+from dashboard.views.notice import notice, waiting
+from dashboard.views.quality import legs_card, look_card, verdict_card
+from dashboard.views.rail import model_card, signal_card, window_table
+
+
+class WorkspacePart:
+    """The charts on one column source, written to as rows change whether they are shown or not: what was missed could not be told."""
+
+    def __init__(self, context: Context) -> None:
+        self._desk = context.desk
+        self.charts = charts()
+        self.layout: Any = held(self.charts.layout)
+        self._selected: tuple[Selection | None, int] = (None, 0)
+        self._drawn = Frame()
+        self._meta: dict[str, object] = {}
+
+    def follow(self, seen: Seen, shown: bool) -> None:
+        """Bring the charts up to date."""
+        self.charts.layout.visible = shown  # charts that are not seen are not drawn
+        if seen.catalogue is None or seen.now is None or seen.selection is None:
+            return
+        selected = (seen.selection, self._desk.lookback)
+        if selected != self._selected:
+            self._selected, self._drawn = selected, Frame(generation=-1)
+        self._tell(seen.catalogue, seen.now, seen.status)
+        self._draw(seen.frame)
+
+    def write(self, seen: Seen) -> None:
+        """Bring what stands around the charts up to date."""
+        now, entry, exit_ = seen.now, self._desk.entry, self._desk.exit
+        away = seen.status.down_since is not None
+        if now is None:
+            asked = bool(seen.status.latency_s)
+            self._notice("" if away else waiting(self._desk.dataset, asked))
+            return
+        self._notice("" if away else notice(now, seen.status.reason))
+        self.charts.signal.text = signal_card(now, entry, exit_)
+        self.charts.looks.text = verdict_card(seen.quality, now) + look_card(seen.quality, now)
+        self.charts.rail.text = legs_card(seen.quality, now) + window_table(seen.frame, now) + model_card(now)
+
+    def end(self) -> None:
+        """Nothing is held."""
+
+    def _notice(self, text: str) -> None:
+        self.charts.notice.update(text=text, visible=bool(text))
+
+    def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
+        """Tell the browser how to draw, when that changes."""
+        desk = self._desk
+        meta: dict[str, object] = {
+            "key": f"{desk.dataset} {desk.pair} {desk.interval} {desk.model}",
+            "y": now.y.symbol, "x": now.x.symbol, "step": now.interval.us / 1000, "scale": spread_scale(now.model),
+            "unit": spread_unit(now.model), "entry": desk.entry, "exit": desk.exit,
+            "down": status.down_since is not None, "replay": catalogue.origin == "replay",
+        }  # fmt: skip
+        if meta != self._meta:
+            self._meta = meta
+            self.charts.source.tags = [{**meta, "now": time.time() * 1000}]
+            self.charts.layout.styles = {
+                **self.charts.layout.styles,
+                "filter": "grayscale(0.75) brightness(0.8)" if meta["down"] else "none",
+            }
+
+    def _draw(self, frame: Frame) -> None:
+        source = self.charts.source
+        if self._drawn.generation == -1 or not len(frame):
+            if len(frame) or len(source.data["time"]):
+                source.data = columns(frame)
+        else:
+            update = plan(self._drawn, frame)
+            if update.full is not None:
+                source.data = update.full
+            if update.patches:
+                source.patch(update.patches)
+            if update.stream:
+                source.stream(update.stream, rollover=self._desk.lookback)
+        self._drawn = frame
