@@ -52,7 +52,7 @@ class Session:
         self._endings: dict[str, Callable[[], None]] = {}
         self._reading: Reading | None = None
         self._scheduled = self._ended = False
-        self._location = pn.state.location
+        self._location, self._user = pn.state.location, pn.state.user
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
         self._page = self._frame()
         self.template = self._layout()
@@ -153,7 +153,7 @@ class Session:
             part.follow(seen, name == view)
         self.refresh_feed()
         origin = seen.catalogue.origin if seen.catalogue is not None else None
-        self.header.text = header(origin, self.desk.dataset, seen.status, len(seen.frame))
+        self.header.text = header(origin, self.desk.dataset, seen.status, len(seen.frame), self._user)
         strip = view == "workspace" and seen.now is not None
         _write(self.tiles, tiles(seen.now, seen.quality, self.desk.entry, self.desk.exit) if strip and seen.now else "")
         self.parts[view].write(seen)

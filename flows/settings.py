@@ -188,6 +188,7 @@ class DashboardSettings:
     port: int
     poll_ms: int
     lookback_bars: int
+    users_file: str
 
 
 @dataclass(frozen=True, slots=True)

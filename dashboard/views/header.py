@@ -8,19 +8,20 @@ from dashboard.views.text import number
 _PILL = {"live": "teal", "simulated": "amber", "replay": "blue"}
 
 
-def header(origin: str | None, dataset: str, status: Status, bars: int) -> str:
-    """Source pill, dataset, query times, bars held."""
+def header(origin: str | None, dataset: str, status: Status, bars: int, user: str | None = None) -> str:
+    """Source pill, dataset, query times, bars held; who is logged in, where that is asked, with a way out."""
     pill = f'<span class="pill {_PILL.get(origin or "", "blue")}" data-role="source">{escape((origin or "NO DATA").upper())}</span>'
     named = (
         f'<span class="dataset" title="dataset {escape(dataset)}"><span class="wide">dataset </span><b>{escape(dataset)}</b></span>'
         if dataset
         else ""
     )
+    left = f'<a class="user" href="logout" title="log out {escape(user)}">{escape(user)} · log out</a>' if user else ""
     if status.down_since is not None:
-        return f'<div class="bar">{pill}{named}<span class="pill red" data-role="down">DATABASE AWAY</span></div>'
+        return f'<div class="bar">{left}{pill}{named}<span class="pill red" data-role="down">DATABASE AWAY</span></div>'
     p50, p95 = status.latency_ms()
     query = f"{number(p50, 0)}/{number(p95, 0)} ms"
     return (
-        f'<div class="bar">{pill}{named}<span class="wide" title="query time, median / 95th percentile">query <b>{query}</b></span>'
+        f'<div class="bar">{left}{pill}{named}<span class="wide" title="query time, median / 95th percentile">query <b>{query}</b></span>'
         f'<span class="wide">bars <b>{bars:,}</b></span></div>'
     )

@@ -83,9 +83,8 @@ class ChildProcess:
         )
         if nice:
             with contextlib.suppress(ProcessLookupError):  # it has ended already: whoever waits for it is told
-                os.setpriority(
-                    os.PRIO_PROCESS, self._process.pid, nice
-                )  # before its threads are there: they inherit it
+                # Before its threads are there: they inherit it. A process that steps back itself may not let its child step forward.
+                os.setpriority(os.PRIO_PROCESS, self._process.pid, max(nice, os.getpriority(os.PRIO_PROCESS, 0)))
         assert self._process.stdout is not None
         self._pump = threading.Thread(target=self._copy, args=(self._process.stdout,), daemon=True)
         self._pump.start()

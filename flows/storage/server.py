@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import secrets
 import socket
 import time
 import urllib.parse
@@ -16,6 +15,7 @@ from psycopg.sql import SQL, Identifier
 from flows.errors import StorageError
 from flows.process.child import ChildProcess
 from flows.process.lock import FileLock, LockTakenError
+from flows.process.secret import kept_secret
 from flows.storage.client import READER, Address, address_of, connect, password_file, reader_of
 from flows.storage.jar import questdb_jar
 
@@ -175,7 +175,7 @@ class ManagedServer:
             "QDB_LINE_AUTO_CREATE_NEW_COLUMNS": "false",
             "QDB_PG_READONLY_USER_ENABLED": "true",
             "QDB_PG_READONLY_USER": READER,
-            "QDB_PG_READONLY_PASSWORD": _password(password_file(self.root)),
+            "QDB_PG_READONLY_PASSWORD": kept_secret(password_file(self.root)),
             "QDB_QUERY_TIMEOUT": "10s",
             "QDB_LOG_W_STDOUT_LEVEL": "ERROR",
             "QDB_RAM_USAGE_LIMIT_BYTES": str(4 * self._max_heap_mb << 20),
@@ -228,14 +228,3 @@ class ManagedServer:
         lines = [line for line in child.last_lines() if line.strip()]
         told = next((line for line in reversed(lines) if "could not bind" in line or "cannot lock" in line), None)
         return StorageError(f"QuestDB ended by itself (exit code {code}): {told or ' | '.join(lines[-3:])}")
-
-
-def _password(path: Path) -> str:
-    """The read-only user's password, made at the first start."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(password := secrets.token_urlsafe(24))
-    return password

@@ -1,6 +1,5 @@
 """What the whole stack consists of: QuestDB, the simulated exchange where it is needed, the flow, the page."""
 
-import importlib.util
 import json
 import os
 import sys
@@ -17,11 +16,12 @@ from flows.errors import PairdeskError, StorageError
 from flows.settings import Settings, config_dir, load
 from flows.storage.client import Address, address_of, connect, reader_of
 from flows.storage.jar import cache_dir
+from flows.supervisor.login import cookie_secret, login_options, page_file, wants_login
 from flows.supervisor.loop import Child
 
 _PING_TIMEOUT_S = 3.0
 _PROBE_TIMEOUT_S = 0.5
-_LOOPBACK = ("127.0.0.1", "localhost")
+LOOPBACK = ("127.0.0.1", "localhost")
 
 
 @dataclass(frozen=True)
@@ -161,16 +161,18 @@ def _flow(stack: Stack, env: dict[str, str]) -> Child:
 
 def _page(stack: Stack, env: dict[str, str]) -> Child:
     page = stack.settings.dashboard
-    # Found without an import: the flow side never imports the page.
-    spec = importlib.util.find_spec("dashboard")
-    if spec is None or spec.origin is None:
+    app = page_file("app.py")
+    if app is None:
         raise PairdeskError("the package dashboard is not installed")
-    hosts = dict.fromkeys((page.host, *(_LOOPBACK if page.host in (*_LOOPBACK, "0.0.0.0") else ())))
+    hosts = dict.fromkeys((page.host, *(LOOPBACK if page.host in (*LOOPBACK, "0.0.0.0") else ())))
     origins = [word for host in hosts for word in ("--allow-websocket-origin", f"{host}:{page.port}")]
     argv = [
-        *(sys.executable, "-m", "panel", "serve", str(Path(spec.origin).with_name("app.py"))),
+        *(sys.executable, "-m", "panel", "serve", str(app)),
         *("--address", page.host, "--port", str(page.port), "--liveness", *origins),
+        *login_options(page.users_file, app.parent / "assets"),
     ]
+    if wants_login(page.users_file, env):
+        env = {**env, **cookie_secret(env, stack.home)}
     url = f"http://{page.host}:{page.port}"
     return Child("page", argv, env, lambda: _answers(f"{url}/liveness"), f"page: {url}/app", aside=True)
 

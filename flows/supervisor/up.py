@@ -1,5 +1,6 @@
 """What `pairs up` does before the stack runs: look for what stands in the way, and prepare what the processes expect to find."""
 
+import os
 import socket
 import sys
 from collections.abc import Callable
@@ -11,8 +12,9 @@ from flows.process.lock import FileLock, LockTakenError
 from flows.process.signals import stop_requests
 from flows.storage.jar import questdb_jar
 from flows.supervisor import recovery
+from flows.supervisor.login import wants_login
 from flows.supervisor.loop import Pauses, supervise
-from flows.supervisor.stack import Stack, children, environment, plan
+from flows.supervisor.stack import LOOPBACK, Stack, children, environment, plan
 
 _TICK_S = 0.1
 
@@ -48,6 +50,9 @@ def up(source: str, config: str | None, fresh: bool, capture: str | None, say: C
         if not compile_kernels(stack, say):
             return
         say(f"pairdesk: {stack.origin.upper()} data in {stack.home}; Ctrl-C stops everything")
+        page = stack.settings.dashboard
+        if page.host not in LOOPBACK and not wants_login(page.users_file, dict(os.environ)):
+            say(f"the page listens on {page.host} and asks nobody who they are: dashboard.users_file makes it ask")
         limits = stack.settings.supervisor
         pauses = Pauses(limits.restart_min_s, limits.restart_max_s, limits.stop_timeout_s)
         supervise(children(stack), stack.home / "logs", pauses, say)

@@ -19,9 +19,9 @@ _RANGE = "Bokeh.documents[0].get_model_by_name('time')"
 
 
 @contextmanager
-def served(port: int, log: Path, environment: dict[str, str]) -> Iterator[tuple[str, int]]:
+def served(port: int, log: Path, environment: dict[str, str], *options: str) -> Iterator[tuple[str, int]]:
     """`panel serve dashboard/app.py` in a process of its own; the address of its page, and the process id."""
-    panel = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port), "--liveness"]
+    panel = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port), "--liveness", *options]
     argv = [
         sys.executable,
         "-I",

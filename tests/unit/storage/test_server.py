@@ -87,8 +87,8 @@ def test_tables_and_password_outlive_a_stop_and_a_kill(make: MakeServer) -> None
 def test_every_thread_of_it_steps_back_for_the_flow(questdb: ManagedServer) -> None:
     threads = psutil.Process(questdb.pid).threads()
     assert len(threads) > 10
-    assert {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in threads} == {5}
-    assert os.getpriority(os.PRIO_PROCESS, 0) == 0
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in threads} == {max(5, own)}
 
 
 def test_a_second_start_on_the_same_root_names_the_first(make: MakeServer) -> None:
