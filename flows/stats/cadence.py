@@ -55,7 +55,7 @@ class LineOnCadence(ABC):
 
     def estimate(self, legs: Legs) -> F64:
         # The one-step z-score of the first new bar needs the line that held at the bar before.
-        rows, keep = legs.rows.led(legs.index)
+        rows = legs.rows.led
         x, y = legs.x[rows.at], legs.y[rows.at]
         line, age = self._fits.held(legs, rows, self._fit)
         beta = line[BETA]
@@ -63,10 +63,9 @@ class LineOnCadence(ABC):
         out[0], out[1], out[FIT_AGE] = beta, line[SE], age
         out[2] = (line[1] + line[3]) - beta * (line[0] + line[2])
         out[4] = ((y - line[1]) - line[3]) - beta * ((x - line[0]) - line[2])
-        own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
-        out[5:8] = zscore.in_sample_own_window(x, y, beta, out[4], line[RESIDUAL_STD], own, self._w)
+        out[5:8] = zscore.in_sample_own_window(x, y, beta, out[4], line[RESIDUAL_STD], legs.moments(self._w), self._w)
         out[8] = zscore.one_step(rows.run, x, y, beta, line[SCALE], line)
-        return out[:, keep]
+        return legs.rows.own(out)
 
     @abstractmethod
     def _fit(self, x: F64, y: F64, ends: I64, out: F64) -> None:

@@ -11,7 +11,7 @@ from numba import njit
 
 from flows.domain.frames import F64, I64
 from flows.stats import moments
-from flows.stats.rows import Rows
+from flows.stats.estimator import Legs
 
 _PERFECT = 1e-12
 
@@ -26,30 +26,15 @@ def reach(next_index: I64, c: int) -> I64:
     return moments.reach(next_index, c)
 
 
-def return_correlation(index: I64, log_x: F64, log_y: F64, c: int, rows: Rows) -> F64:
+def return_correlation(returns: Legs, c: int) -> F64:
     """Rolling correlation of c returns for each wanted row, shape (wanted,).
 
     A run's first bar has no return: NaN there makes every window that reaches over the run's beginning NaN.
     """
-    returns = np.empty((2, len(index)))
-    _returns(index, log_x, log_y, rows.begin, rows.first, rows.end, returns)
-    window = moments.block_moments(index, returns[0], returns[1], c, rows)
-    out = np.empty(len(rows))
+    window = returns.sums.moments(returns.index, returns.x, returns.y, c, returns.rows, returns.closed)
+    out = np.empty(len(returns.rows))
     _correlation(window, out)
     return out
-
-
-@njit(cache=True)
-def _returns(index: I64, log_x: F64, log_y: F64, begin: I64, first: I64, end: I64, out: F64) -> None:
-    for p in range(len(begin)):
-        if end[p] == first[p]:
-            continue
-        for j in range(begin[p], end[p]):
-            if j == begin[p] or index[j] != index[j - 1] + 1:
-                out[:, j] = math.nan
-            else:
-                out[0, j] = log_x[j] - log_x[j - 1]
-                out[1, j] = log_y[j] - log_y[j - 1]
 
 
 @njit(cache=True)

@@ -1,11 +1,12 @@
 """What a hedge-ratio method has to be, so that adding one is a file of its own and a line in `methods`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flows.domain.frames import F64, I64
 from flows.domain.model import Model
 from flows.domain.pair import Pair
+from flows.stats.moments import BlockSums
 from flows.stats.rows import Rows
 
 FIT_COLUMNS = (
@@ -20,19 +21,29 @@ SE_HAC, INNOVATION_SD, INNOVATION_AUTOCORRELATION, FIT_AGE = range(9, 13)
 
 @dataclass(frozen=True, slots=True)
 class Legs:
-    """The two price series of each of many pairs, with the bars that came before.
+    """Two series of each of many pairs, prices of the legs or what is made of them, with the bars that came before.
 
     Attributes:
         index: absolute bar index `open_time // interval`, shape (all rows,); strictly increasing within a pair. A step larger than 1 is a
             gap, after which every window starts anew.
         y, x: prices in the model's form (log or raw), NaN where the form does not exist, shape (all rows,).
         rows: where each pair's bars lie, and for which of them results are wanted.
+        sums: what is kept of the rows before, for `moments`. closed: these rows will stay; forming ones do not.
     """
 
     index: I64
     y: F64
     x: F64
     rows: Rows
+    sums: BlockSums = field(default_factory=BlockSums)
+    closed: bool = True
+    _known: dict[int, F64] = field(default_factory=dict)
+
+    def moments(self, n: int) -> F64:
+        """Of the n bars that end at each row of `rows.led`, as in `flows.stats.moments`: computed once for all who ask."""
+        if n not in self._known:
+            self._known[n] = self.sums.moments(self.index, self.x, self.y, n, self.rows.led, self.closed)
+        return self._known[n]
 
 
 class Estimator(Protocol):

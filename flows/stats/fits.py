@@ -54,7 +54,7 @@ class Fits:
         """
         held, ends, pair = np.empty((3, len(rows)), np.int64)
         count = _schedule(
-            legs.index, rows.begin, rows.first, rows.end, self._n, self._every, self._phase, held, ends, pair
+            legs.index, rows.runs, rows.first, rows.end, self._n, self._every, self._phase, held, ends, pair
         )
         ends, pair = ends[:count], pair[:count]
         fits = np.full((len(self._last[1]), count + 1), np.nan)
@@ -82,7 +82,7 @@ class Fits:
 
 @njit(cache=True)
 def _schedule(
-    index: I64, begin: I64, first: I64, end: I64, n: int, every: int, phase: I64, held: I64, ends: I64, pair: I64
+    index: I64, runs: I64, first: I64, end: I64, n: int, every: int, phase: I64, held: I64, ends: I64, pair: I64
 ) -> int:
     """Which fit holds at each wanted row: into `held` its number from 1, 0 for none; into `ends` the row it is made at, into `pair` whose.
 
@@ -90,24 +90,19 @@ def _schedule(
         how many fits that is.
     """
     count = row = 0
-    for p in range(len(begin)):
-        if end[p] == first[p]:
-            continue
-        run = due = 0
-        newest = -1
-        for j in range(begin[p], end[p]):
-            if j == begin[p] or index[j] != index[j - 1] + 1:
-                run, newest = j, -1
-                due = j + (every - (index[j] + phase[p]) % every) % every
-            if j == due:
-                due += every
-                if j - run + 1 >= n:
-                    newest = j
-            if j < first[p]:
-                continue
-            if newest >= 0 and (count == 0 or ends[count - 1] != newest):
-                ends[count], pair[count] = newest, p
-                count += 1
-            held[row] = count if newest >= 0 else 0
+    for p in range(len(first)):
+        age, newest = 0, -1
+        for j in range(first[p], end[p]):
+            age = age + 1 if j > first[p] and runs[j] > 1 else (index[j] + phase[p]) % every
+            if age == every:
+                age = 0
+            if runs[j] - age < n:  # the window would begin before the run
+                held[row] = 0
+            else:
+                if j - age != newest:
+                    newest = j - age
+                    ends[count], pair[count] = newest, p
+                    count += 1
+                held[row] = count
             row += 1
     return count

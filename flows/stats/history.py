@@ -1,17 +1,20 @@
 """The recent bars of many pairs, in one block of memory with room to grow, so that a new bar is written and nothing is moved."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numba import njit
 
 from flows.domain.frames import F64, I32, I64
 from flows.stats.prices import log_prices
-from flows.stats.rows import Rows, places, wanted
+from flows.stats.rows import Rows, places
 
 LEGS = 2  # y and x
 _LEAST_SPARE = 512
+_Values = TypeVar("_Values", I64, F64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,13 @@ class HistoryState:
 
 
 class History:
-    """Bars of many pairs; each pair's lie together, in time order.
+    """Bars of many pairs; each pair's lie together, in time order. What follows from a bar and the one before it is computed as it comes.
 
     Attributes:
-        index: of all memory, shape (pairs · room,); only the rows that `Rows` speaks of mean anything.
-        prices, logs: y and x of each source, shape (2 · sources, pairs · room). Each price is logged once, when its bar comes.
+        index, runs: absolute bar index, and how many consecutive bars end there; of all memory, shape (pairs · room,). Only the rows that
+            `Rows` speaks of mean anything.
+        prices, logs, returns: y and x of each source, shape (2 · sources, pairs · room). A return is the difference of two logs, NaN at
+            the first bar of a run.
 
     Args:
         sources: how many prices each bar of a leg has.
@@ -43,16 +48,17 @@ class History:
     def __init__(self, pairs: int, sources: int = 1, state: HistoryState | None = None) -> None:
         self._begin, self._end = np.zeros((2, pairs), np.int64)  # within each pair's room
         self._room = 0
-        self.index, self.prices, self.logs = np.empty(0, np.int64), *np.empty((2, LEGS * sources, 0))
+        self.index, self.runs = np.empty((2, 0), np.int64)
+        self.prices, self.logs, self.returns = np.empty((3, LEGS * sources, 0))
         if state is not None:
             pair = np.repeat(np.arange(pairs), state.count).astype(np.int32)
             self.keep(self.written(pair, state.index, list(state.prices)))
 
     def state(self) -> HistoryState:
         """A copy of the bars that are kept."""
-        begin, end = self._offset + self._begin, self._offset + self._end
-        at = wanted(self.index, begin, begin, end).at
-        return HistoryState(end - begin, self.index[at], self.prices[:, at])
+        count = self._end - self._begin
+        at = places(self._offset + self._begin, count)
+        return HistoryState(count, self.index[at].copy(), self.prices[:, at].copy())
 
     @property
     def next_index(self) -> I64:
@@ -72,12 +78,14 @@ class History:
         count = np.bincount(pair, minlength=len(self._end))
         self._make_room(count)
         begin, first = self._offset + self._begin, self._offset + self._end
-        at, logs = places(first, count), np.empty(len(index))
+        rows = Rows(begin, first, first + count, self.runs)
+        at, logs = rows.at, np.empty(len(index))
         self.index[at] = index
         for row, price in enumerate(prices):
             log_prices(price, logs)
             self.prices[row, at], self.logs[row, at] = price, logs
-        return wanted(self.index, begin, first, first + count)
+        _follow(self.index, self.logs, begin, first, rows.end, self.runs, self.returns)
+        return rows
 
     def keep(self, rows: Rows) -> None:
         """The bars written last belong to the history now."""
@@ -98,15 +106,30 @@ class History:
         needed = int((self._end - self._begin + count).max())
         fitting = needed + max(needed // 4, _LEAST_SPARE)
         room = self._room if fitting <= self._room <= 4 * fitting else fitting
-        kept = wanted(self.index, *(self._offset + edge for edge in (self._begin, self._begin, self._end))).at
-        index, prices, logs = self.index[kept], self.prices[:, kept], self.logs[:, kept]
-        self._end, self._begin = self._end - self._begin, np.zeros_like(self._begin)
-        if room != self._room:
-            self._room = room
-            self.index = np.empty(len(count) * room, np.int64)
-            self.prices, self.logs = np.empty((2, len(prices), len(count) * room))
-        at = places(self._offset, self._end)
-        self.index[at], self.prices[:, at], self.logs[:, at] = index, prices, logs
+        kept = places(self._offset + self._begin, self._end - self._begin)
+        self._end, self._begin, self._room = self._end - self._begin, np.zeros_like(self._begin), room
+        at, memory = places(self._offset, self._end), len(count) * room
+        self.index, self.runs = (_moved(values, kept, at, memory) for values in (self.index, self.runs))
+        series = (self.prices, self.logs, self.returns)
+        self.prices, self.logs, self.returns = (_moved(values, kept, at, memory) for values in series)
+
+
+def _moved(values: _Values, kept: I64 | slice, at: I64 | slice, memory: int) -> _Values:
+    """Memory of a new size with the kept rows at other places."""
+    out = np.empty((*values.shape[:-1], memory), values.dtype)
+    out[..., at] = values[..., kept]
+    return out
+
+
+@njit(cache=True)
+def _follow(index: I64, logs: F64, begin: I64, first: I64, end: I64, runs: I64, returns: F64) -> None:
+    """Runs and returns of the new rows, from the row before each."""
+    for p in range(len(begin)):
+        for j in range(first[p], end[p]):
+            follows = j > begin[p] and index[j] == index[j - 1] + 1
+            runs[j] = runs[j - 1] + 1 if follows else 1
+            for k in range(len(logs)):
+                returns[k, j] = logs[k, j] - logs[k, j - 1] if follows else math.nan
 
 
 @njit(cache=True)

@@ -80,10 +80,8 @@ class Kalman:
     def estimate(self, legs: Legs) -> F64:
         rows = legs.rows
         index, x, y = legs.index[rows.at], legs.x[rows.at], legs.y[rows.at]
-        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, rows)
-        own = window
-        if self._w != self._n:
-            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
+        window = rows.own(legs.moments(self._n))
+        own = window if self._w == self._n else rows.own(legs.moments(self._w))
         out, noise = np.full((len(FIT_COLUMNS), len(index)), np.nan), np.empty(len(index))
         last, carried = self._last.copy(), self._filter.copy()
         _kalman(

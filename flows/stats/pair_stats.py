@@ -16,7 +16,10 @@ that an earlier bar of its window lacks trades is in that bar's row. No pair's n
 (array([  nan,   nan,   nan, 1.   , 0.909]), array([4, 3, 2, 1, 0]))
 """
 
+from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,15 +27,17 @@ from numba import njit
 
 from flows.domain.frames import F64, I8, I32, I64, PairBars, PairStats, concatenated
 from flows.domain.interval import Interval
-from flows.domain.model import Model
+from flows.domain.model import Model, PriceForm, PriceSource
 from flows.domain.pair import Pair
 from flows.domain.scale import UNKNOWN
 from flows.stats import correlation
 from flows.stats.estimator import FIT_AGE, FIT_COLUMNS, Estimator, Legs
 from flows.stats.history import LEGS, History, HistoryState
 from flows.stats.methods import estimator
+from flows.stats.moments import BlockSums
 from flows.stats.rows import Rows
 
+_FORMS: Mapping[PriceForm, str] = {"log": "logs", "raw": "prices"}
 _HEDGE_RATIO, _SPREAD = FIT_COLUMNS.index("hedge_ratio"), FIT_COLUMNS.index("spread")
 
 
@@ -63,6 +68,9 @@ class PairStatistics:
         self._pairs, self._interval, self._models, self._stale_after_ms = pairs, interval, models, stale_after_ms
         self._sources = sorted({model.source for model in models})
         self._history = History(len(pairs), len(self._sources), state.history if state else None)
+        self._sums: dict[tuple[str, PriceSource], BlockSums] = defaultdict(
+            BlockSums
+        )  # by form and source of the series
         carried = state.carried if state else {}
         self._estimators = [estimator(model, pairs, carried.get(model.name)) for model in models]
 
@@ -75,7 +83,7 @@ class PairStatistics:
         if not bars.complete.all():
             raise ValueError(f"{self._of(bars)} {self._interval}: a forming bar must not enter the windows")
         rows = self._written(bars)
-        stats = self._compute(bars, rows, self._estimators)
+        stats = self._compute(bars, rows, self._estimators, closed=True)
         self._history.keep(rows)
         next_index = self._history.next_index
         needed = [e.reach(next_index) for e in self._estimators]
@@ -86,7 +94,7 @@ class PairStatistics:
     def provisional(self, bars: PairBars) -> list[PairStats]:
         """The same for bars that are still forming; nothing is remembered of them."""
         estimators = [estimator(model, self._pairs, state) for model, state in self._carried()]
-        return self._compute(bars, self._written(bars), estimators)
+        return self._compute(bars, self._written(bars), estimators, closed=False)
 
     def state(self) -> PairState:
         """A snapshot, small and picklable."""
@@ -115,22 +123,28 @@ class PairStatistics:
         prices = [getattr(bars, f"{leg}_{source}") for source in self._sources for leg in "yx"]
         return self._history.written(bars.pair, index, prices)
 
-    def _compute(self, bars: PairBars, rows: Rows, estimators: list[Estimator]) -> list[PairStats]:
-        index = self._history.index
+    def _compute(self, bars: PairBars, rows: Rows, estimators: list[Estimator], closed: bool) -> list[PairStats]:
         stale = stale_legs(bars, self._stale_after_ms)
-        correlations: dict[tuple[int, int], F64] = {}
+
+        @cache
+        def legs(form: str, source: PriceSource) -> Legs:
+            at = LEGS * self._sources.index(source)
+            y, x = getattr(self._history, form)[at : at + LEGS]
+            return Legs(self._history.index, y, x, rows, self._sums[form, source], closed)
+
+        @cache
+        def correlated(source: PriceSource, c: int) -> F64:
+            return correlation.return_correlation(legs("returns", source), c)
+
         stats = []
         for model, method in zip(self._models, estimators, strict=True):
-            c, y = model.correlation_window, LEGS * self._sources.index(model.source)
-            logs = self._history.logs
-            if (c, y) not in correlations:
-                correlations[c, y] = correlation.return_correlation(index, logs[y + 1], logs[y], c, rows)
-            prices = logs if model.price == "log" else self._history.prices
-            fit = method.estimate(Legs(index, prices[y], prices[y + 1], rows))
-            notional = _gross_notional(model, fit, prices[y : y + LEGS, rows.at])
+            c, prices = model.correlation_window, legs(_FORMS[model.price], model.source)
+            corr = correlated(model.source, c)
+            fit = method.estimate(prices)
             left = np.maximum(max(method.warmup, correlation.warmup(c)) - rows.run, 0)
             n = np.minimum(rows.run, model.window)
-            stats.append(_frame(bars, model, fit, notional, correlations[c, y], n, left, stale))
+            notional = _gross_notional(model, fit, prices)
+            stats.append(_frame(bars, model, fit, notional, corr, n, left, stale))
         return stats
 
 
@@ -177,13 +191,15 @@ def _out_of_order(pair: I32, index: I64, next_index: I64) -> int:
     return -1
 
 
-def _gross_notional(model: Model, fit: F64, prices: F64) -> F64:
+def _gross_notional(model: Model, fit: F64, prices: Legs) -> F64:
     """Of a position of one y and `hedge_ratio` x, in the unit of the spread: of logs, each leg's notional is its share of y's.
 
     NaN where the position is worth nothing.
     """
-    size = np.abs(fit[_HEDGE_RATIO])
-    worth: F64 = 1.0 + size if model.price == "log" else np.abs(prices[0]) + size * np.abs(prices[1])
+    size: F64 = np.abs(fit[_HEDGE_RATIO])
+    if model.price == "log":
+        return 1.0 + size
+    worth = np.abs(prices.y[prices.rows.at]) + size * np.abs(prices.x[prices.rows.at])
     return np.where(worth > 0.0, worth, np.nan)
 
 

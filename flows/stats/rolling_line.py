@@ -38,9 +38,9 @@ class RollingLine(ABC):
 
     def estimate(self, legs: Legs) -> F64:
         # One bar of history gets a fit too: the one-step z-score of the first new bar needs it.
-        rows, keep = legs.rows.led(legs.index)
+        rows = legs.rows.led
         x, y = legs.x[rows.at], legs.y[rows.at]
-        window = moments.block_moments(legs.index, legs.x, legs.y, self._n, rows)
+        window = legs.moments(self._n)
         out = np.full((len(FIT_COLUMNS), len(rows)), np.nan)
         residual_std = np.empty(len(rows))
         self._fit(x, y, window, out, residual_std)
@@ -48,10 +48,9 @@ class RollingLine(ABC):
         if self._w == self._n:
             out[5:8] = zscore.in_sample(spread, residual_std)
         else:
-            own = moments.block_moments(legs.index, legs.x, legs.y, self._w, rows)
-            out[5:8] = zscore.in_sample_own_window(x, y, beta, spread, residual_std, own, self._w)
+            out[5:8] = zscore.in_sample_own_window(x, y, beta, spread, residual_std, legs.moments(self._w), self._w)
         out[8] = zscore.one_step(rows.run, x, y, beta, residual_std, window)
-        return out[:, keep]
+        return legs.rows.own(out)
 
     @abstractmethod
     def _fit(self, x: F64, y: F64, window: F64, out: F64, residual_std: F64) -> None:

@@ -10,6 +10,7 @@ from pair_series import hard_closes, logs, pair_bars, recorded_closes
 
 from flows.domain.model import Model
 from flows.stats.correlation import return_correlation
+from flows.stats.estimator import Legs
 from flows.stats.pair_stats import statistics_of
 from flows.stats.rows import one_stretch
 
@@ -19,7 +20,8 @@ def _index(rows: int) -> np.ndarray:
 
 
 def _correlation(index: np.ndarray, log_x: np.ndarray, log_y: np.ndarray, c: int) -> np.ndarray:
-    return return_correlation(index, log_x, log_y, c, one_stretch(index))
+    y, x = (np.diff(logs, prepend=np.nan) for logs in (log_y, log_x))
+    return return_correlation(Legs(index, y, x, one_stretch(index)), c)
 
 
 @pytest.mark.parametrize("c", [20, 300])
