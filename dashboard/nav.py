@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboard.charts.panel import html
-from dashboard.state import LONGEST_TIME, VIEWS, Desk
+from dashboard.state import LONGEST_TIME, THEMES, VIEWS, Desk
 
 _VIEWS = "".join(
     f'<button data-view="{view}" onclick="pairsDesk.ask({{ view: \'{view}\' }})">{view.capitalize()}</button>'
@@ -11,23 +11,29 @@ _VIEWS = "".join(
 )
 
 
+TOOLS = """<div class="tools"><button class="theme" aria-label="Switch between dark and light" title="dark or light (t)"
+ onclick="pairsDesk.switchTheme()">◐</button></div>"""
+"""What stands at the right end of the header."""
+
+
 def nav(desk: Desk) -> Any:
-    """The switch. Its `tags` hold one dict, {view, gaps, explain}, that browser and server both write: `pairsDesk.ask` does."""
+    """The switch. Its `tags` hold one dict, {view, gaps, explain, theme}, that browser and server both write: `pairsDesk.ask` does."""
     region = html("nav", f'<nav class="views" aria-label="Views">{_VIEWS}</nav>', by_browser=False)
 
     def show(*_events: object) -> None:
-        region.tags = [{"view": desk.view, "gaps": desk.gaps_only, "explain": desk.explain}]
+        region.tags = [{"view": desk.view, "gaps": desk.gaps_only, "explain": desk.explain, "theme": desk.theme}]
 
     def asked(_name: str, _old: object, new: list[dict[str, Any]]) -> None:
         """The browser wants another view; what it may not ask for is left out."""
-        view, time = new[0].get("view"), new[0].get("explain")
+        view, time, theme = (new[0].get(name) for name in ("view", "explain", "theme"))
         desk.param.update(
             view=view if view in VIEWS else desk.view,
             gaps_only=new[0].get("gaps") is True,
             explain=time[:LONGEST_TIME] if isinstance(time, str) else desk.explain,
+            theme=theme if theme in THEMES else desk.theme,
         )
 
     show()
     region.on_change("tags", asked)
-    desk.param.watch(show, ["view", "gaps_only", "explain"])
+    desk.param.watch(show, ["view", "gaps_only", "explain", "theme"])
     return region

@@ -12,7 +12,7 @@ from bokeh.models import Column, Row
 from dashboard import theme
 from dashboard.charts.panel import html
 from dashboard.hub import CatalogueWatch, Feed, Hub, QualityWatch
-from dashboard.nav import nav
+from dashboard.nav import TOOLS, nav
 from dashboard.parts import PARTS, Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
 from dashboard.pills import Pills
@@ -56,7 +56,7 @@ class Session:
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
         self._page = self._frame()
         self.template = self._layout()
-        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain"])
+        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain", "theme"])
         desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 
@@ -72,11 +72,14 @@ class Session:
     def _layout(self) -> Any:
         clock = self.workspace.charts.clock
         self.header.styles = {"flex": "1 1 0", "width": "auto", "min-width": "0"}
-        for region in (self.nav, self.pills.region, clock):
+        tools = html("tools", TOOLS, by_browser=False)
+        for region in (self.nav, self.pills.region, clock, tools):
             region.styles = {"flex": "0 0 auto", "width": "max-content"}
-        top = Row(self.nav, self.header, self.pills.region, clock, sizing_mode="stretch_width", margin=0, spacing=10)
+        top = Row(
+            self.nav, self.header, self.pills.region, clock, tools, sizing_mode="stretch_width", margin=0, spacing=10
+        )
         buttons = Column(self.workspace.charts.controls, sizing_mode="stretch_width", margin=0)
-        template = theme.template("Pairs desk")
+        template = theme.template("Pairs desk", self.desk.theme)
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
         template.sidebar.extend(
             [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]

@@ -19,6 +19,8 @@ from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
 VIEWS = ("workspace", "feed", "explain")
+THEMES = ("", "dark", "light")
+"""'' is what the browser was used with last."""
 LOOKBACKS = (600, 1800, 5000)
 LONGEST_TIME = 40
 _ENTRY_BOUNDS, _EXIT_BOUNDS = (0.5, 5.0), (0.0, 2.0)
@@ -39,6 +41,7 @@ class Desk(param.Parameterized):
     view: str = param.Selector(default=VIEWS[0], objects=list(VIEWS))
     gaps_only: bool = param.Boolean(False)
     explain: str = param.String("")
+    theme: str = param.Selector(default=THEMES[0], objects=list(THEMES))
     entry: float = param.Number(2.0, bounds=_ENTRY_BOUNDS)
     exit: float = param.Number(0.5, bounds=_EXIT_BOUNDS)
     catalogue: Catalogue | None = param.Parameter(None)
@@ -80,6 +83,10 @@ class Desk(param.Parameterized):
             self.view = view
         else:
             remarks.append(f'address: view must be one of {", ".join(VIEWS)}, was "{view}"')
+        if (theme := query.get("theme", "")) in THEMES:
+            self.theme = theme
+        else:
+            remarks.append(f'address: theme must be dark or light, was "{theme}"')
         for key, name, kind in (("n", "lookback", int), ("entry", "entry", float), ("exit", "exit", float)):
             if key not in query:
                 continue
@@ -96,7 +103,7 @@ class Desk(param.Parameterized):
             "dataset": self.dataset, "pair": self.pair, "tf": self.interval, "model": self.model,
             "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
             "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
-            "explain": self.explain if self.view == "explain" else "",
+            "explain": self.explain if self.view == "explain" else "", "theme": self.theme,
         }  # fmt: skip
         return "?" + "&".join(f"{key}={quote(value, safe='/:')}" for key, value in values.items() if value)
 

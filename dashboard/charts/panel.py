@@ -78,8 +78,8 @@ def panel(name: str, x_range: Range1d, upright: tuple[Span, ...], weight: int, *
     head = html(name=f"head-{name}")
     layout = Column(
         head, fig, sizing_mode="stretch_both", spacing=0,
-        styles={"flex": f"{weight} 1 0", "min-height": "0", "border": f"1px solid {theme.BORDER}", "border-radius": "4px",
-                "background": theme.PANEL, "overflow": "hidden"},
+        styles={"flex": f"{weight} 1 0", "min-height": "0", "border": f"1px solid {theme.css('rule')}", "border-radius": "4px",
+                "background": theme.css("panel"), "overflow": "hidden"},
     )  # fmt: skip
     return Panel(name, fig, head, y_range, layout)
 

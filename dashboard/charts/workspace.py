@@ -1,6 +1,6 @@
 """The charts of the workspace: candles of both legs and normalised closes; spread, z, correlation, hedge ratio."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bokeh.models import BoxAnnotation, Column, ColumnDataSource, CustomJS, Range1d, Row, Span
@@ -9,14 +9,16 @@ from dashboard import theme
 from dashboard.charts.panel import Panel, html, panel
 from dashboard.frame import Frame, columns
 
-_DESK_JS = (theme.ASSETS / "desk.js").read_text(encoding="utf-8")
+_SCRIPTS = ("text", "series", "desk", "copy", "fit", "pointer", "heads", "header", "paint", "start")
+"""What makes up the script of the page, in order: `desk` is the object, the files after it add to what it can do."""
+_DESK_JS = "\n".join((theme.ASSETS / "desk" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
 _CONTROLS = """<div class="label-text">Visible bars</div><div class="buttons" role="group" aria-label="Visible bars">
 <button data-bars="60" onclick="pairsDesk.show(60)">60</button><button data-bars="180" onclick="pairsDesk.show(180)">180</button>
 <button data-bars="600" onclick="pairsDesk.show(600)">600</button><button data-bars="all" onclick="pairsDesk.show(Infinity)">all</button>
 </div><button class="live" onclick="pairsDesk.goLive()">● Go live</button>
 <button class="live explain" title="how the numbers of a bar came to be; click a chart to choose the bar"
  onclick="pairsDesk.explain()">Explain <span>newest bar</span></button>"""
-_LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "norm", "gap")
+_LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "fill", "norm", "gap")
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,7 @@ class Charts:
 
     Attributes:
         source: the whole look-back, drawn by nothing: the browser copies what is in view from it. Its `tags` hold one
-            dict that says how to draw it (`desk.js` names the keys).
+            dict that says how to draw it (`desk/desk.js` names the keys).
         notice: the card over the charts of statistics.
         clock: time, age and follow state, written by the browser.
         signal, looks, rail: the cards beside the charts; `looks` changes with a look at the pair only, and is sent no more often.
@@ -82,7 +84,7 @@ def charts() -> Charts:
     spread.figure.line("time", "spread", source=view, color=theme.SPREAD, line_width=1.5)
     zscore, thresholds, zones = _zscore(x_range, upright, view)
     correlation = panel("correlation", x_range, upright, 4)
-    correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2)
+    correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2, line_dash="dotted")
     correlation.figure.line("time", "correlation", source=view, color=theme.CORRELATION, line_width=1.5)
     hedge = panel("hedge", x_range, upright, 4, digits="0.000")
     hedge.figure.line("time", "hedge_ratio", source=view, color=theme.AMBER, line_width=1.5)
@@ -117,6 +119,7 @@ def charts() -> Charts:
         "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
         "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
         "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout,
+        "palettes": {name: asdict(palette) for name, palette in theme.PALETTES.items()},
     }  # fmt: skip
     return Charts(source, notice, clock, controls, layout, signal, looks, rail, arguments)
 
@@ -150,7 +153,7 @@ def _candles(
         y_range_name="volume",
     )
     fig.segment("time", f"{leg}_low", "time", f"{leg}_high", source=view, line_color=colour)
-    fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=colour, line_color=None)
+    fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=f"{leg}_fill", line_color=colour)
     fig.scatter("time", "price", source=marks, marker="diamond", size=9, fill_color=theme.AMBER, line_color=theme.PANEL)
     view.data.update({"width": [], f"{leg}_top": [], f"{leg}_bottom": []})
     fig.add_layout(last)

@@ -4,6 +4,7 @@ from html import escape
 
 import numpy as np
 
+from dashboard import theme
 from dashboard.frame import Frame
 from dashboard.state import Phase, Reading, Signal, signal, spread_unit
 from dashboard.views.quality import not_believable
@@ -19,7 +20,8 @@ def signal_card(now: Reading, entry: float, exit_: float) -> str:
     text = {Phase.WARM_UP: "WARM-UP", Phase.STALE: "STALE", Phase.EMPTY: "–"}.get(now.phase, word.value)
     at = 50 + 50 * min(max(now.zscore / _GAUGE_END, -1.0), 1.0) if np.isfinite(now.zscore) else None
     low, high = 50 - 50 * entry / _GAUGE_END, 50 + 50 * entry / _GAUGE_END
-    zones = f"linear-gradient(90deg,#1d4f4b {low:.1f}%,#222b38 {low:.1f}%,#222b38 {high:.1f}%,#5c2a2d {high:.1f}%)"
+    up, rule, down = theme.css("up_zone"), theme.css("rule"), theme.css("down_zone")
+    zones = f"linear-gradient(90deg,{up} {low:.1f}%,{rule} {low:.1f}%,{rule} {high:.1f}%,{down} {high:.1f}%)"
     needle = f'<i style="left:{at:.1f}%"></i>' if at is not None else ""
     return (
         f'<div class="card signal"><h4>Signal by z, in-sample</h4><div class="word {_CLASS.get(word, "")}">{text}</div>'

@@ -38,8 +38,8 @@ def tiles(now: Reading, quality: Quality, entry: float, exit_: float) -> str:
     correlation = f"{number(now.correlation, 3)}<small> · ticks {ticks}</small>"
     return "".join((
         '<div class="tiles">',
-        _leg(now.y, theme.LEG_Y),
-        _leg(now.x, theme.LEG_X),
+        _leg(now.y, theme.css("leg_y")),
+        _leg(now.x, theme.css("leg_x")),
         statistic("z", "z-score, in-sample", now.zscore, z, said, colour),
         statistic("spread", f"Spread, {unit}", now.spread, spread, f"σ {number(now.spread_std * scale, 2)}"),
         statistic("hedge", fit, now.hedge_ratio, hedge, plain if math.isnan(now.hedge_ratio_se_hac) else robust, title=_ERRORS),

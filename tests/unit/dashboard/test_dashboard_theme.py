@@ -1,5 +1,7 @@
 """The private names of Panel that keep requests on this host are still there, and do what they are for."""
 
+from pathlib import Path
+
 import panel.reactive
 from bokeh.document import Document
 from panel.io.resources import CDN_DIST
@@ -23,7 +25,7 @@ def test_no_font_and_no_cdn_is_named() -> None:
 
 
 def test_our_own_styles_and_script_ask_for_nothing() -> None:
-    for asset in theme.ASSETS.iterdir():
+    for asset in filter(Path.is_file, theme.ASSETS.rglob("*")):
         text = asset.read_text(encoding="utf-8")
         assert "://" not in text, asset.name
         assert "@import" not in text, asset.name

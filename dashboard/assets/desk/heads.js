@@ -1,0 +1,40 @@
+/* The read-out in the head line of every chart. */
+
+Object.assign(Desk.prototype, {
+  /* The read-out: the bar under the pointer, else the newest one. */
+  heads() {
+    const d = source.data, n = d.time.length, { y = "", x = "", scale = 1, unit = "", step = 1 } = this.m;
+    const hover = this.hovered !== null && n > 0;
+    const i = hover ? nearest(d.time, this.hovered, step) : n - 1;
+    const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
+    // Without a pointer each part shows its own newest row: legs and statistics of one bar do not arrive at the same moment.
+    const newest = hover ? { y: i, x: i, stats: i } : { y: lastIndex(d.y_closed), x: lastIndex(d.x_close), stats: lastIndex(d.stats_closed) };
+    const value = (name) => { const k = newest[name.slice(0, 2) === "y_" ? "y" : name.slice(0, 2) === "x_" ? "x" : "stats"]; return k >= 0 ? d[name][k] : NaN; };
+    const head = (panel, title, values) => {
+      const [name, body] = this.m.step ? [title, values] : ["", ""];
+      const brief = LEGS.includes(panel), time = at && (hover || brief) ? `<span class="at">${brief ? at.slice(11) : at} UTC</span>` : "";
+      const text = `<div class="head${hover ? " hover" : ""}"><span class="name">${name}</span><span class="body">${body}</span>${time}</div>`;
+      if (heads[panel].text !== text) heads[panel].text = text;
+    };
+    for (const [leg, symbol] of [["y", y], ["x", x]]) {
+      const [o, h, l, c, v] = ["open", "high", "low", "close", "volume"].map((name) => value(`${leg}_${name}`));
+      const digits = Math.max(2, ...[o, h, l, c].map(decimalsOf)), kind = c >= o ? "up" : "down";
+      const price = (letter, u) => `<span>${letter} <span class="${kind}">${shown(u, digits)}</span></span>`;
+      head(leg, escaped(symbol), price("O", o) + price("H", h) + price("L", l) + price("C", c) +
+        `<span>Vol ${shown(v, 2)}</span><span class="${kind} wide">${signed(1e4 * (c / o - 1), 1)} bp</span>` +
+        (value(`${leg}_gap`) === 1 ? '<span class="amber">◆ trades missing</span>' : ""));
+    }
+    const colour = (role, u) => `<span style="color:var(--${role})">${u}</span>`;
+    const first = lower(d.time, x_range.start);
+    const norm = (leg) => signed(100 * (value(`${leg}_close`) / firstKnown(d[`${leg}_close`], first) - 1), 3);
+    head("norm", "Normalised %", `<span>${escaped(y)} ${colour("leg-y", norm("y"))}</span><span>${escaped(x)} ${colour("leg-x", norm("x"))}</span>`);
+    const lacking = [["y", y], ["x", x]].filter(([leg]) => newest.stats >= 0 && d[`${leg}_gap`][newest.stats] === 1).map(([, symbol]) => escaped(symbol));
+    const missing = lacking.length ? `<span class="amber">◆ trades missing: ${lacking.join(", ")}</span>` : "";
+    const places = unit === "bp" ? 2 : 4;
+    head("spread", `Spread, ${unit}`, colour("spread", shown(value("spread") * scale, places)) +
+      `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span><span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>` + missing);
+    head("zscore", "z-score, in-sample", `${colour("zscore", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>` + missing);
+    head("correlation", "Correlation · R²", `<span>ρ ${colour("correlation", shown(value("correlation"), 3))}</span><span>R² ${shown(value("r_squared"), 3)}</span>`);
+    head("hedge", "Hedge ratio β", `${colour("amber", shown(value("hedge_ratio"), 4))}<span>± ${shown(value("hedge_ratio_se"), 4)}</span>`);
+  },
+});
