@@ -18,6 +18,7 @@ from bytewax.inputs import FixedPartitionedSource
 from bytewax.operators import KeyedStream
 from bytewax.outputs import FixedPartitionedSink
 
+from flows import packing
 from flows.asynchrony.looks import LookRule
 from flows.asynchrony.operators import pair_tick_stats
 from flows.asynchrony.pair_ticks import Limits
@@ -30,7 +31,7 @@ from flows.health import HealthServer
 from flows.join.operators import pair_bars
 from flows.latency import Latency
 from flows.settings import Settings, load
-from flows.shape import shape
+from flows.shape import shape, state_shape
 from flows.sinks.delivery import Retry
 from flows.sinks.questdb import QuestDBSink
 from flows.sinks.tables import Storable, group_of
@@ -68,7 +69,8 @@ def flow(config: str | None = None) -> Dataflow:
     sink = QuestDBSink(
         address, "", settings.sinks.batch_rows, retry, immediate=True, stop=stop.requested, latency=latency
     )
-    source = BinanceSource(settings.market.symbols, settings.binance, settings.capture, shape(settings), board, latency)
+    binance, shape_of_state = settings.binance, state_shape(settings)
+    source = BinanceSource(settings.market.symbols, binance, settings.capture, shape_of_state, board, latency)
     return build(settings, source, sink, settings.bars.forming_every_ms)
 
 
@@ -82,6 +84,7 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
         SettingsError: a model with a method that does not exist, or with values that its method refuses.
     """
     _check_methods(settings)
+    packing.warm_up()  # the first snapshot must not wait for a compiler
     market = settings.market
     stale_after_ms = int(settings.join.stale_after_s * 1_000)
     flow = Dataflow("pairs")

@@ -6,9 +6,17 @@ from importlib.metadata import version
 
 from flows.settings import Settings
 
+_LAYOUT = 2
+"""One more whenever a step writes its state otherwise, or means something else by it, within a version."""
+
+
+def state_shape(settings: Settings) -> dict[str, str]:
+    """The shape of a saved state: what its numbers mean, and how they are written."""
+    return {**shape(settings), "layout of the state": str(_LAYOUT)}
+
 
 def shape(settings: Settings) -> dict[str, str]:
-    """By the names a person knows them by. A state of another shape cannot be gone on with."""
+    """All that decides the values, by the names a person knows them by. A state of another shape cannot be gone on with."""
     market, binance = settings.market, settings.binance
     return {
         "version of pairdesk": version("pairdesk"),

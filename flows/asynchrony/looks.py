@@ -1,6 +1,7 @@
 """When the legs are looked at for a lead, and the recent ticks kept for it."""
 
 import zlib
+from collections import deque
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +11,10 @@ from flows.asynchrony.lead_lag import FINEST_US, Look, Series, look, thinned
 from flows.asynchrony.legs import SECOND, Queue
 from flows.domain.frames import I64, PairLeadLag
 from flows.domain.pair import Pair
+from flows.packing import packed, packed_whole, unpacked, unpacked_whole
+
+_BLOCK = np.array([512])
+"""Ticks that are packed together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +32,65 @@ class LookRule:
     ticks: int = 4_096
 
 
+@dataclass(frozen=True, slots=True)
+class RecentState:
+    """Kept ticks of a symbol: the newest `count` of those in the blocks and behind them.
+
+    Attributes:
+        blocks: times and log prices, packed. behind: ticks that fill no block yet.
+    """
+
+    count: int
+    blocks: tuple[tuple[bytes, bytes], ...]
+    behind: Series
+
+    def __len__(self) -> int:
+        return self.count
+
+    def ticks(self) -> Series:
+        """All of them."""
+        times = [*(unpacked_whole(times, _BLOCK) for times, _ in self.blocks), self.behind.time]
+        logs = [*(unpacked(logs, _BLOCK) for _, logs in self.blocks), self.behind.log_price]
+        every = Series(np.concatenate(times), np.concatenate(logs))
+        return every.newest(self.count) if self.count else Series(every.time[:0], every.log_price[:0])
+
+
 class Recent:
-    """The newest ticks of one symbol that all its pairs have used, thinned; the same for any pieces that are whole seconds."""
+    """The newest ticks of one symbol that all its pairs have used, thinned; the same for any pieces that are whole seconds.
 
-    def __init__(self, rule: LookRule, state: Series | None = None) -> None:
-        self._ticks = rule.ticks if rule.cadence_s else 0
-        self._kept = Queue(*((np.empty(0, np.int64), np.empty(0)) if state is None else (state.time, state.log_price)))
+    They are packed once, when there is a block of them, and not at each snapshot.
+    """
 
-    def state(self) -> Series:
+    def __init__(self, rule: LookRule, state: RecentState | None = None) -> None:
+        self._ticks, self._window = rule.ticks if rule.cadence_s else 0, rule.window_s * SECOND
+        kept = Series(np.empty(0, np.int64), np.empty(0)) if state is None else state.ticks()
+        self._kept = Queue(kept.time, kept.log_price)
+        self._blocks = deque(state.blocks if state else ())
+        self._behind = len(state.behind) if state else 0
+
+    def state(self) -> RecentState:
         """A picklable snapshot."""
-        return Series(*self._kept.copied())
+        time, log_price = self._kept.rows(len(self._kept) - self._behind)
+        return RecentState(len(self._kept), tuple(self._blocks), Series(time.copy(), log_price.copy()))
 
     def add(self, ticks: Series) -> None:
         """The next ones, in time order."""
         if self._ticks and len(ticks):
             few = thinned(ticks, FINEST_US).newest(self._ticks)
             self._kept.append(few.time, few.log_price)
-            self._kept.drop(max(0, len(self._kept) - self._ticks))
+            old = self._kept.before(int(few.time[-1]) - self._window)  # no look to come reaches back to them
+            self._kept.drop(max(old, len(self._kept) - self._ticks))
+            self._pack(len(few))
+
+    def _pack(self, added: int) -> None:
+        kept, block = len(self._kept), int(_BLOCK[0])
+        self._behind = min(self._behind + added, kept)
+        while self._behind >= block:
+            time, log_price = self._kept.rows(kept - self._behind, kept - self._behind + block)
+            self._blocks.append((packed_whole(time, _BLOCK), packed(log_price, _BLOCK, logs=True)))
+            self._behind -= block
+        while self._blocks and (len(self._blocks) - 1) * block + self._behind >= kept:
+            self._blocks.popleft()
 
     def followed_by(self, ticks: Series) -> Series:
         """The thinned ticks together with later ones that not all pairs have used."""

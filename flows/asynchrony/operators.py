@@ -6,8 +6,9 @@ import bytewax.operators as op
 from bytewax.dataflow import operator
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 
+from flows.asynchrony.group_state import GroupState
 from flows.asynchrony.looks import LookRule
-from flows.asynchrony.pair_ticks import GroupState, Limits, PairTickStatistics, TickChunk
+from flows.asynchrony.pair_ticks import Limits, PairTickStatistics, TickChunk
 from flows.asynchrony.splitter import GroupTicks, SplitState, TickSplitter
 from flows.domain.chunk import Chunk
 from flows.domain.frames import Ticks

@@ -18,11 +18,12 @@ from typing import TypeAlias
 import numpy as np
 
 from flows.asynchrony import hayashi_yoshida as hy
+from flows.asynchrony.group_state import GroupState
 from flows.asynchrony.lead_lag import Series
 from flows.asynchrony.legs import NO_TICKS, LegTicks, Queue
 from flows.asynchrony.looks import LookRule, Looks, Recent
 from flows.asynchrony.splitter import TickSplitter
-from flows.asynchrony.windows import RollingSums, Windows, WindowState
+from flows.asynchrony.windows import RollingSums, Windows
 from flows.domain.chunk import Chunk
 from flows.domain.frames import I32, I64, PairLeadLag, PairTickStats, Ticks
 from flows.domain.instrument import Instrument
@@ -46,22 +47,6 @@ class Limits:
     fill_limit_us: int = 900_000_000
     gap_limit_us: int = 5_000_000
     pending: int = 200_000
-
-
-@dataclass(frozen=True, slots=True)
-class GroupState:
-    """What a restart needs.
-
-    Attributes:
-        waiting: ticks of each symbol that not all of its pairs have used. recent: those before, thinned, for the looks.
-        dropped: ticks of each symbol.
-    """
-
-    waiting: tuple[LegTicks, ...]
-    recent: tuple[Series, ...]
-    sums: hy.SumsState
-    windows: WindowState
-    dropped: dict[str, int]
 
 
 class PairTickStatistics:

@@ -7,6 +7,7 @@ and symbol; a chunk that ends no second costs its ticks alone.
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -17,6 +18,7 @@ from flows.domain.frames import F64, I32, I64, Bools, Ticks
 from flows.domain.instrument import Instrument
 from flows.domain.pair import Pair, groups
 from flows.domain.scale import to_float_by_symbol
+from flows.packing import packed, packed_whole, unpacked, unpacked_whole
 
 _WIDTH = 4  # of the rows that wait: symbol, time, id, gap from
 
@@ -49,6 +51,29 @@ class SplitState:
     lacking: Bools = field(default_factory=lambda: np.empty(0, np.bool_))
     rows: I64 = field(default_factory=lambda: np.empty((0, _WIDTH), np.int64))
     logs: F64 = field(default_factory=lambda: np.empty(0))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Symbol by symbol, where neighbours are alike: only the order within a symbol means anything."""
+        own = self.instruments, self.watermark, self.until, self.lacking
+        order = np.argsort(self.rows[:, 0].astype(np.int16), kind="stable")  # counted, where 64 bits are compared
+        lengths = np.bincount(self.rows[:, 0], minlength=len(self.instruments))
+        columns = packed_whole(self.rows[order, 1:].T.ravel(), np.tile(lengths, _WIDTH - 1))
+        return _split_state, (*own, lengths, columns, packed(self.logs[order], lengths, logs=True))
+
+
+def _split_state(
+    instruments: tuple[Instrument, ...],
+    watermark: I64,
+    until: I64,
+    lacking: Bools,
+    lengths: I64,
+    columns: bytes,
+    logs: bytes,
+) -> SplitState:
+    rows = np.empty((int(lengths.sum()), _WIDTH), np.int64)
+    rows[:, 0] = np.repeat(np.arange(len(lengths)), lengths)
+    rows[:, 1:] = unpacked_whole(columns, np.tile(lengths, _WIDTH - 1)).reshape(_WIDTH - 1, len(rows)).T
+    return SplitState(instruments, watermark, until, lacking, rows, unpacked(logs, lengths))
 
 
 class TickSplitter:

@@ -8,7 +8,9 @@ Of the W rows kept, 0 to r are the bars of block k, the others what is left of t
 block k-1. When the bar at r+1 comes, the suffix it overwrites is needed no more.
 """
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -17,6 +19,7 @@ from flows.asynchrony.hayashi_yoshida import SUMS, Seconds
 from flows.asynchrony.legs import SECOND
 from flows.domain.frames import F64, I8, I32, I64, Bools
 from flows.domain.interval import Interval
+from flows.packing import packed, unpacked
 
 # Of the state's integers: the open bar (-1: none), how many whole seconds it has, its gap; the bar before it (-1: none), and how many
 # whole ones in a row end with that.
@@ -53,6 +56,19 @@ class WindowState:
     counts: I64
     bars: F64
     blocks: F64
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        columns = np.swapaxes(self.blocks, 2, 3)  # of a leg's own sums all its pairs have the same
+        return _window_state, (self.counts, self.bars, columns.shape, packed(columns.ravel(), _lengths(columns.shape)))
+
+
+def _window_state(counts: I64, bars: F64, shape: tuple[int, ...], blocks: bytes) -> WindowState:
+    columns = unpacked(blocks, _lengths(shape)).reshape(shape)
+    return WindowState(counts, bars, np.ascontiguousarray(np.swapaxes(columns, 2, 3)))
+
+
+def _lengths(shape: tuple[int, ...]) -> I64:
+    return np.full(math.prod(shape[:-1]), shape[-1])
 
 
 class RollingSums:

@@ -1,8 +1,8 @@
 """The bars that are still open, and the fold that closes them."""
 
-import copy
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -105,7 +105,10 @@ class OpenBars:
 
     def state(self) -> BarsState:
         """A copy of the state, safe to pickle while folding goes on."""
-        return copy.deepcopy(self._state)
+        state = self._state
+        held: dict[str, Any] = {of.name: getattr(state, of.name) for of in fields(state)}
+        copied: dict[str, Any] = {name: of.copy() for name, of in held.items() if isinstance(of, np.ndarray)}
+        return BarsState(**(held | copied))
 
     def fold(self, chunk: Chunk[Ticks]) -> list[Chunk[Bars]]:
         """The bars that this chunk closes, and now and then the forming ones.

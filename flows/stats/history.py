@@ -3,12 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numba import njit
 
 from flows.domain.frames import F64, I32, I64
+from flows.packing import packed, packed_whole, unpacked, unpacked_whole
 from flows.stats.prices import log_prices
 from flows.stats.rows import Rows, places
 
@@ -19,7 +20,7 @@ _Values = TypeVar("_Values", I64, F64)
 
 @dataclass(frozen=True, slots=True)
 class HistoryState:
-    """Bars of all pairs, pair after pair.
+    """Bars of all pairs, pair after pair. Pickled in few bytes: a price in one or two, those of a leg once for all its pairs.
 
     Attributes:
         count: bars of each pair, shape (pairs,).
@@ -30,6 +31,18 @@ class HistoryState:
     count: I64
     index: I64
     prices: F64
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        lengths, rows = self.count, len(self.prices)
+        return _history_state, (
+            lengths, packed_whole(self.index, lengths), rows, packed(self.prices.ravel(), np.tile(lengths, rows)),
+        )  # fmt: skip
+
+
+def _history_state(count: I64, index: bytes, rows: int, prices: bytes) -> HistoryState:
+    return HistoryState(
+        count, unpacked_whole(index, count), unpacked(prices, np.tile(count, rows)).reshape(rows, int(count.sum()))
+    )
 
 
 class History:

@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.differences import differences
 from flows.errors import PairdeskError, StorageError
 from flows.settings import Settings
-from flows.shape import shape
+from flows.shape import state_shape
 
 
 def prepare(
@@ -25,7 +25,7 @@ def prepare(
         PairdeskError: the store that is there was written by a flow of another shape. StorageError: none can be made.
     """
     written_with = directory.with_name("recovery.settings")
-    wanted = shape(settings)
+    wanted = state_shape(settings)
     if directory.is_dir() and any(directory.iterdir()):
         if not fresh:
             if problem := _difference(written_with, wanted):

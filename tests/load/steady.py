@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 
 from flows.storage.client import connect
+from tests.load import snapshots
 from tests.running_stack import Stack
 
 _SAMPLE_S = 5.0
@@ -25,7 +26,11 @@ class Load:
 
 @dataclass(slots=True)
 class Steady:
-    """What a run showed. Memory in MiB and processor seconds per second by process; latency quantiles in ms by stage."""
+    """What a run showed. Memory in MiB and processor seconds per second by process; latency quantiles in ms by stage.
+
+    Attributes:
+        snapshots: bytes of each that was seen. states: of the last one, by step.
+    """
 
     load: Load
     stored: int = 0
@@ -39,6 +44,8 @@ class Steady:
     latency: dict[str, dict[str, float]] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
     longest_queue: int = 0
+    snapshots: list[int] = field(default_factory=list)
+    states: dict[str, snapshots.Saved] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
@@ -68,6 +75,7 @@ class Steady:
             f"median over the run of each stage's quantiles, ms: {stages}",
             f"longest queue {self.longest_queue:,} messages; memory MiB: {memory}",
             f"cores used: {cpu}",
+            f"snapshots of {min(self.snapshots) / 1e6:.2f} to {max(self.snapshots) / 1e6:.2f} MB; the last: {snapshots.told(self.states)}",
         ]
         return "\n  ".join(lines)
 
@@ -88,6 +96,7 @@ def steady(load: Load, folder: Path, ports: list[int]) -> Steady:
     with Stack(folder, ports, settings) as stack:
         stack.until(lambda: (stack.feed() or {}).get("ready"), "every leg live", 180.0)
         _watch(stack, load, found)
+        found.states = snapshots.newest(folder)
         _count(stack, found)
         found.ended = stack.output.count("ended by itself")
     return found
@@ -106,6 +115,7 @@ def _watch(stack: Stack, load: Load, found: Steady) -> None:
         time.sleep(_SAMPLE_S)
         for name, of in processes.items():
             found.memory.setdefault(name, []).append(sum(map(_resident, of)) / (1 << 20))
+        found.snapshots.append(snapshots.newest_size(stack.folder))
         if (feed := stack.feed()) and "legs" in feed:
             found.longest_queue = max(found.longest_queue, feed["queued_messages"])
             for stage, row in feed["latency"].items():

@@ -40,8 +40,6 @@ class _LooksLogic(StatefulBatchLogic[Chunk[PairBars], GroupLooks, WindowsState |
 
     def _fold(self, chunk: Chunk[PairBars]) -> GroupLooks | None:
         bars = chunk.rows
-        if len(bars) and not bars.complete[0]:
-            return None
         plan = self._plans[bars.interval]
         if self._tests is None:
             self._tests = PeriodicTests(bars.pairs, bars.interval, plan, self._stale_after_ms, self._state)
@@ -80,7 +78,9 @@ def pair_looks(
 ) -> KeyedStream[GroupLooks]:
     """The looks that are due, keyed like the pair bars; forming bars change nothing."""
     periodic.warm_up()
-    return op.stateful_batch("fold", up, lambda state: _LooksLogic(plans, stale_after_ms, state))
+    # Left out before the state, as the engine saves the state of every key that an item came for.
+    closed = op.filter("closed", up, lambda item: not len(item[1].rows) or bool(item[1].rows.complete[0]))
+    return op.stateful_batch("fold", closed, lambda state: _LooksLogic(plans, stale_after_ms, state))
 
 
 @operator

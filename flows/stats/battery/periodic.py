@@ -7,6 +7,7 @@ where a leg's last trade is too old, the look says why it says nothing.
 
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -15,6 +16,7 @@ from flows.domain.battery import BatteryPlan
 from flows.domain.frames import F64, I32, I64, PairBars
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
+from flows.packing import packed, unpacked
 from flows.stats.battery import pair_tests
 from flows.stats.battery.pair_tests import PairTests, battery, nothing_said
 from flows.stats.prices import log_prices
@@ -41,12 +43,24 @@ class WindowsState:
 
     Attributes:
         begin, last: index of the first and the newest bar of each pair's run, -1 before its first; shape (pairs,).
-        closes: logs of y and x; the bar of index i lies at i % window; shape (2, pairs, window).
+        closes: y and x; the bar of index i lies at i % window; shape (2, pairs, window).
     """
 
     begin: I64
     last: I64
     closes: F64
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        shape = self.closes.shape
+        return _windows_state, (self.begin, self.last, shape, packed(self.closes.ravel(), _lengths(shape)))
+
+
+def _windows_state(begin: I64, last: I64, shape: tuple[int, ...], closes: bytes) -> WindowsState:
+    return WindowsState(begin, last, unpacked(closes, _lengths(shape)).reshape(shape))
+
+
+def _lengths(shape: tuple[int, ...]) -> I64:
+    return np.full(shape[0] * shape[1], shape[2])
 
 
 class PeriodicTests:
@@ -63,7 +77,8 @@ class PeriodicTests:
         self._pairs, self._interval, self._plan, self._stale_after_ms = pairs, interval, plan, stale_after_ms
         self._phase = np.array([zlib.crc32(str(pair).encode()) % plan.cadence for pair in pairs], np.int64)
         none = np.full(len(pairs), -1, np.int64)
-        self._state = state or WindowsState(none, none.copy(), np.full((2, len(pairs), plan.window), np.nan))
+        # Places without a bar are read by no look. They hold 0, which is packed in a byte.
+        self._state = state or WindowsState(none, none.copy(), np.zeros((2, len(pairs), plan.window)))
 
     def update(self, bars: PairBars) -> list[Look]:
         """The looks that are due at closed bars, which follow those given before; in the order of the bars.
@@ -74,9 +89,7 @@ class PeriodicTests:
         if not bars.complete.all():
             raise ValueError(f"{self._interval} pair bars: a forming bar must not enter the windows")
         index = bars.open_time // self._interval.us
-        closes = np.empty((2, len(index)))
-        log_prices(bars.y_close, closes[0])
-        log_prices(bars.x_close, closes[1])
+        closes = np.stack((bars.y_close, bars.x_close))
         pair = np.array(bars.pair, np.int32)  # a fresh copy: a read-only or strided one would compile the kernel anew
         looks, done = [], 0
         for row in np.flatnonzero((index + self._phase[pair]) % self._plan.cadence == 0).tolist():
@@ -107,8 +120,10 @@ class PeriodicTests:
         if reason := self._stale(int(bars.y_age_ms[row]), int(bars.x_age_ms[row])):
             return Look(p, index, nothing_said(n, reason))
         oldest = (index + 1) % window
-        y, x = np.concatenate((self._state.closes[:, p, oldest:], self._state.closes[:, p, :oldest]), axis=1)
-        return Look(p, index, battery(y, x, lag=self._plan.lag))
+        legs = np.concatenate((self._state.closes[:, p, oldest:], self._state.closes[:, p, :oldest]), axis=1)
+        for leg in legs:
+            log_prices(leg, leg)
+        return Look(p, index, battery(*legs, lag=self._plan.lag))
 
     def _stale(self, y_age_ms: int, x_age_ms: int) -> str:
         told = [

@@ -1,5 +1,6 @@
 """What `pairs up` decides and prepares before the first process starts."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -150,8 +151,14 @@ def test_a_store_of_other_settings_is_refused_and_kept(
 def test_a_store_of_another_version_is_refused() -> None:
     directory, _, _ = _prepared()
     beside = directory.with_name("recovery.settings")
-    beside.write_text(beside.read_text().replace(version("pairdesk"), "0.0.1"))
+    written = beside.read_text()
+    beside.write_text(written.replace(version("pairdesk"), "0.0.1"))
     with pytest.raises(PairdeskError, match=r"version of pairdesk was 0\.0\.1, is "):
+        _prepared()
+    settings = json.loads(written)
+    del settings["layout of the state"]  # as before there was one
+    beside.write_text(json.dumps(settings))
+    with pytest.raises(PairdeskError, match=r"layout of the state was absent, is \d"):
         _prepared()
     beside.write_text("{")
     with pytest.raises(PairdeskError, match="nobody knows what it means"):
