@@ -17,11 +17,21 @@ TOOLS = """<div class="tools"><button class="theme" aria-label="Switch between d
 
 
 def nav(desk: Desk) -> Any:
-    """The switch. Its `tags` hold one dict, {view, gaps, explain, theme}, that browser and server both write: `pairsDesk.ask` does."""
+    """The switch. Its `tags` hold one dict, {view, gaps, explain, theme, entry, exit}, that browser and server both write:
+    `pairsDesk.ask` does."""
     region = html("nav", f'<nav class="views" aria-label="Views">{_VIEWS}</nav>', by_browser=False)
 
     def show(*_events: object) -> None:
-        region.tags = [{"view": desk.view, "gaps": desk.gaps_only, "explain": desk.explain, "theme": desk.theme}]
+        region.tags = [
+            {
+                "view": desk.view,
+                "gaps": desk.gaps_only,
+                "explain": desk.explain,
+                "theme": desk.theme,
+                "entry": desk.entry,
+                "exit": desk.exit,
+            }
+        ]
 
     def asked(_name: str, _old: object, new: list[dict[str, Any]]) -> None:
         """The browser wants another view; what it may not ask for is left out."""
@@ -32,8 +42,9 @@ def nav(desk: Desk) -> Any:
             explain=time[:LONGEST_TIME] if isinstance(time, str) else desk.explain,
             theme=theme if theme in THEMES else desk.theme,
         )
+        desk.set_thresholds(new[0].get("entry"), new[0].get("exit"))
 
     show()
     region.on_change("tags", asked)
-    desk.param.watch(show, ["view", "gaps_only", "explain", "theme"])
+    desk.param.watch(show, ["view", "gaps_only", "explain", "theme", "entry", "exit"])
     return region

@@ -56,7 +56,7 @@ class Session:
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
         self._page = self._frame()
         self.template = self._layout()
-        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain", "theme"])
+        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain", "theme", "entry", "exit"])
         desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 
@@ -82,7 +82,7 @@ class Session:
         template = theme.template("Pairs desk", self.desk.theme)
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
         template.sidebar.extend(
-            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
+            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 8))]
         )
         template.main.append(self._page)
         return template

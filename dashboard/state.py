@@ -23,7 +23,8 @@ THEMES = ("", "dark", "light")
 """'' is what the browser was used with last."""
 LOOKBACKS = (600, 1800, 5000)
 LONGEST_TIME = 40
-_ENTRY_BOUNDS, _EXIT_BOUNDS = (0.5, 5.0), (0.0, 2.0)
+THRESHOLDS = {"entry": (0.5, 5.0), "exit": (0.0, 2.0)}
+"""Bounds of |z|; exit is never above entry."""
 
 
 class Desk(param.Parameterized):
@@ -42,8 +43,8 @@ class Desk(param.Parameterized):
     gaps_only: bool = param.Boolean(False)
     explain: str = param.String("")
     theme: str = param.Selector(default=THEMES[0], objects=list(THEMES))
-    entry: float = param.Number(2.0, bounds=_ENTRY_BOUNDS)
-    exit: float = param.Number(0.5, bounds=_EXIT_BOUNDS)
+    entry: float = param.Number(2.0, bounds=THRESHOLDS["entry"])
+    exit: float = param.Number(0.5, bounds=THRESHOLDS["exit"])
     catalogue: Catalogue | None = param.Parameter(None)
     remarks: tuple[str, ...] = param.Parameter(())
 
@@ -95,7 +96,20 @@ class Desk(param.Parameterized):
             except ValueError:
                 low, high = self.param[name].bounds
                 remarks.append(f'address: {key} must be a number from {low:,g} to {high:,g}, was "{query[key]}"')
+        if self.exit > self.entry:
+            remarks.append(f"address: exit must not be above entry ({self.entry:g}), was {self.exit:g}")
+            self.exit = min(self.param["exit"].default, self.entry)
         self.remarks = tuple(remarks)
+
+    def set_thresholds(self, entry: object, exit_: object) -> None:
+        """Take both together, or neither where one is not a number inside its bounds, or exit is above entry."""
+        wanted = {"entry": entry, "exit": exit_}
+        for name, value in wanted.items():
+            low, high = THRESHOLDS[name]
+            if not isinstance(value, int | float) or not low <= value <= high:
+                return
+        if wanted["exit"] <= wanted["entry"]:  # type: ignore[operator]
+            self.param.update(**wanted)
 
     def query(self) -> str:
         """The address of this state, as `read` takes it."""

@@ -1,23 +1,34 @@
 """The charts of the workspace: candles of both legs and normalised closes; spread, z, correlation, hedge ratio."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from bokeh.models import BoxAnnotation, Column, ColumnDataSource, CustomJS, Range1d, Row, Span
 
 from dashboard import theme
+from dashboard.charts.controls import controls
 from dashboard.charts.panel import Panel, html, panel
 from dashboard.frame import Frame, columns
+from dashboard.signals import Crossing
+from dashboard.state import THRESHOLDS
 
-_SCRIPTS = ("text", "series", "desk", "copy", "fit", "pointer", "heads", "header", "paint", "start")
+_SCRIPTS = (
+    "text",
+    "series",
+    "desk",
+    "copy",
+    "fit",
+    "pointer",
+    "heads",
+    "thresholds",
+    "signals",
+    "header",
+    "paint",
+    "start",
+)
 """What makes up the script of the page, in order: `desk` is the object, the files after it add to what it can do."""
 _DESK_JS = "\n".join((theme.ASSETS / "desk" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
-_CONTROLS = """<div class="label-text">Visible bars</div><div class="buttons" role="group" aria-label="Visible bars">
-<button data-bars="60" onclick="pairsDesk.show(60)">60</button><button data-bars="180" onclick="pairsDesk.show(180)">180</button>
-<button data-bars="600" onclick="pairsDesk.show(600)">600</button><button data-bars="all" onclick="pairsDesk.show(Infinity)">all</button>
-</div><button class="live" onclick="pairsDesk.goLive()">● Go live</button>
-<button class="live explain" title="how the numbers of a bar came to be; click a chart to choose the bar"
- onclick="pairsDesk.explain()">Explain <span>newest bar</span></button>"""
 _LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "fill", "norm", "gap")
 
 
@@ -28,18 +39,21 @@ class Charts:
     Attributes:
         source: the whole look-back, drawn by nothing: the browser copies what is in view from it. Its `tags` hold one
             dict that says how to draw it (`desk/desk.js` names the keys).
+        signal_rows: where z crosses the thresholds (`signal_columns`). Its `tags` hold one dict, {pair, fresh}: those to be told of now.
         notice: the card over the charts of statistics.
         clock: time, age and follow state, written by the browser.
-        signal, looks, rail: the cards beside the charts; `looks` changes with a look at the pair only, and is sent no more often.
+        signal, latest, looks, rail: the cards beside the charts; `looks` changes with a look at the pair only, and is sent no more often.
         arguments: what the browser's script works on, beside what is not of the charts (`script`).
     """
 
     source: ColumnDataSource
+    signal_rows: ColumnDataSource
     notice: Any
     clock: Any
     controls: Any
     layout: Row
     signal: Any
+    latest: Any
     looks: Any
     rail: Any
     arguments: dict[str, Any]
@@ -69,7 +83,11 @@ def charts() -> Charts:
     pin.location = None
     upright = (cursor, pin)
 
-    marks = {leg: ColumnDataSource(data={"time": [], "price": []}, name=f"marks-{leg}", syncable=False) for leg in "yx"}
+    signal_rows = ColumnDataSource(data=signal_columns(()), name="signals", tags=[{}])
+    marks = {
+        name: ColumnDataSource(data={"time": [], "price": []}, name=f"marks-{name}", syncable=False)
+        for name in ("y", "x", "spread", "zscore")
+    }
     y, y_last, y_volume = _candles("y", x_range, upright, view, marks["y"])
     x, x_last, x_volume = _candles("x", x_range, upright, view, marks["x"])
     norm = panel("norm", x_range, upright, 4, digits="0.00")
@@ -82,7 +100,8 @@ def charts() -> Charts:
     spread.figure.patch("x", "inner", source=bands, fill_color=theme.SPREAD, fill_alpha=0.13, line_color=None)
     spread.figure.line("time", "mean", source=view, color=theme.MUTED, line_dash="dashed")
     spread.figure.line("time", "spread", source=view, color=theme.SPREAD, line_width=1.5)
-    zscore, thresholds, zones = _zscore(x_range, upright, view)
+    _gaps(spread.figure, marks["spread"])
+    zscore, levels, zones = _zscore(x_range, upright, view, marks)
     correlation = panel("correlation", x_range, upright, 4)
     correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2, line_dash="dotted")
     correlation.figure.line("time", "correlation", source=view, color=theme.CORRELATION, line_width=1.5)
@@ -99,29 +118,29 @@ def charts() -> Charts:
         z_index="5",
         pointer_events="none",
     )
-    signal, looks, rail = (html(name, by_browser=False) for name in ("signal", "looks", "rail"))
+    signal, latest, looks, rail = (html(name, by_browser=False) for name in ("signal", "latest", "looks", "rail"))
     side = Column(
-        signal, looks, rail, name="side", width=252, sizing_mode="stretch_height", spacing=0, margin=0,
+        signal, latest, looks, rail, name="side", width=252, sizing_mode="stretch_height", spacing=0, margin=0,
         styles={"flex": "0 0 252px", "width": "252px", "overflow": "auto", "height": "100%"},
     )  # fmt: skip
-    clock, controls = html("clock"), html("controls", _CONTROLS, by_browser=False)
+    clock, buttons = html("clock"), html("controls", controls(THRESHOLDS), by_browser=False)
     left, right = _column(y, x, norm), _column(spread, zscore, correlation, hedge)
     right.children.append(notice)
-    layout = Row(  # the tags make the source part of the document, as no renderer does
-        left, right, side, sizing_mode="stretch_both", spacing=6, margin=0, tags=[source],
+    layout = Row(  # the tags make the sources part of the document, as no renderer does
+        left, right, side, sizing_mode="stretch_both", spacing=6, margin=0, tags=[source, signal_rows],
         styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "560px"},
     )  # fmt: skip
     panels = {p.name: p for p in (y, x, norm, spread, zscore, correlation, hedge)}
     arguments = {
         "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "pin": pin, "clock": clock,
-        "controls": controls,
+        "controls": buttons,
         "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
         "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
         "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
-        "thresholds": thresholds, "zones": zones, "marks": marks, "layout": layout,
+        "levels": levels, "bounds": THRESHOLDS, "signal_rows": signal_rows, "zones": zones, "marks": marks, "layout": layout,
         "palettes": {name: asdict(palette) for name, palette in theme.PALETTES.items()},
     }  # fmt: skip
-    return Charts(source, notice, clock, controls, layout, signal, looks, rail, arguments)
+    return Charts(source, signal_rows, notice, clock, buttons, layout, signal, latest, looks, rail, arguments)
 
 
 def _column(*panels: Panel) -> Column:
@@ -154,14 +173,28 @@ def _candles(
     )
     fig.segment("time", f"{leg}_low", "time", f"{leg}_high", source=view, line_color=colour)
     fig.vbar("time", "width", f"{leg}_top", f"{leg}_bottom", source=view, fill_color=f"{leg}_fill", line_color=colour)
-    fig.scatter("time", "price", source=marks, marker="diamond", size=9, fill_color=theme.AMBER, line_color=theme.PANEL)
+    _gaps(fig, marks)
     view.data.update({"width": [], f"{leg}_top": [], f"{leg}_bottom": []})
     fig.add_layout(last)
     return made, last, volume
 
 
+def _gaps(fig: Any, marks: ColumnDataSource) -> None:
+    """A diamond where a bar lacks trades."""
+    fig.scatter("time", "price", source=marks, marker="diamond", size=9, fill_color=theme.AMBER, line_color=theme.PANEL)
+
+
+def signal_columns(found: Iterable[Crossing]) -> dict[str, list[Any]]:
+    """Signals as the browser holds them: `time` in milliseconds, `zscore`, `kind`."""
+    return {
+        "time": [at.time_us / 1000 for at in found],
+        "zscore": [at.zscore for at in found],
+        "kind": [at.kind.value for at in found],
+    }
+
+
 def _zscore(
-    x_range: Range1d, upright: tuple[Span, ...], view: ColumnDataSource
+    x_range: Range1d, upright: tuple[Span, ...], view: ColumnDataSource, marks: dict[str, ColumnDataSource]
 ) -> tuple[Panel, dict[str, Span], dict[str, BoxAnnotation]]:
     made = panel("zscore", x_range, upright, 7)
     colours = {"short": theme.DOWN, "long": theme.UP, "exit": theme.MUTED}
@@ -175,8 +208,25 @@ def _zscore(
         )
         for name, colour in colours.items()
     }
-    thresholds = {"short": _level(None, theme.DOWN, "dashed"), "long": _level(None, theme.UP, "dashed")}
-    for mark in (*zones.values(), *thresholds.values(), _level(0, theme.BORDER)):
+    levels = {"short": _level(None, theme.DOWN, "dashed"), "long": _level(None, theme.UP, "dashed")}
+    levels |= {name: _level(None, theme.MUTED, "dashed") for name in ("exit_above", "exit_below")}
+    for mark in (*zones.values(), *levels.values(), _level(0, theme.BORDER)):
         made.figure.add_layout(mark)
     made.figure.line("time", "zscore", source=view, color=theme.ZSCORE, line_width=1.5)
-    return made, thresholds, zones
+    _gaps(made.figure, marks["zscore"])
+    marks["signals"] = ColumnDataSource(
+        data={name: [] for name in ("time", "z", "marker", "size", "fill", "line")},
+        name="marks-signals",
+        syncable=False,
+    )
+    made.figure.scatter(
+        "time",
+        "z",
+        marker="marker",
+        size="size",
+        fill_color="fill",
+        line_color="line",
+        source=marks["signals"],
+        line_width=1.5,
+    )
+    return made, levels, zones

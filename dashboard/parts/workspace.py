@@ -4,16 +4,18 @@ import time
 from typing import Any
 
 from dashboard.charts.panel import held
-from dashboard.charts.workspace import charts
+from dashboard.charts.workspace import charts, signal_columns
 from dashboard.data import Catalogue
 from dashboard.frame import Frame, columns, plan
 from dashboard.parts.part import Context, Seen
 from dashboard.poller import Status
 from dashboard.selection import Selection
+from dashboard.signals import Signals
 from dashboard.state import Reading, spread_scale, spread_unit
 from dashboard.views.notice import notice, waiting
 from dashboard.views.quality import legs_card, look_card, verdict_card
 from dashboard.views.rail import model_card, signal_card, window_table
+from dashboard.views.signals import signals_card
 
 
 class WorkspacePart:
@@ -26,6 +28,7 @@ class WorkspacePart:
         self._selected: tuple[Selection | None, int] = (None, 0)
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
+        self._signals = Signals()
 
     def follow(self, seen: Seen, shown: bool) -> None:
         """Bring the charts up to date."""
@@ -37,6 +40,7 @@ class WorkspacePart:
             self._selected, self._drawn = selected, Frame(generation=-1)
         self._tell(seen.catalogue, seen.now, seen.status)
         self._draw(seen.frame)
+        self._mark(seen.selection, seen.frame)
 
     def write(self, seen: Seen) -> None:
         """Bring what stands around the charts up to date."""
@@ -48,6 +52,7 @@ class WorkspacePart:
             return
         self._notice("" if away else notice(now, seen.status.reason))
         self.charts.signal.text = signal_card(now, entry, exit_)
+        self.charts.latest.text = signals_card(self._signals.found, entry, exit_)
         self.charts.looks.text = verdict_card(seen.quality, now) + look_card(seen.quality, now)
         self.charts.rail.text = legs_card(seen.quality, now) + window_table(seen.frame, now) + model_card(now)
 
@@ -73,6 +78,16 @@ class WorkspacePart:
                 **self.charts.layout.styles,
                 "filter": "grayscale(0.75) brightness(0.8)" if meta["down"] else "none",
             }
+
+    def _mark(self, selection: Selection, frame: Frame) -> None:
+        """The signals, and word of those that have just come."""
+        signals, rows = self._signals, self.charts.signal_rows
+        if signals.follow(selection, frame, self._desk.entry, self._desk.exit):
+            rows.data = signal_columns(signals.found)
+        if signals.fresh:
+            columns = signal_columns(signals.fresh)
+            fresh = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+            rows.tags = [{"pair": str(selection.pair), "fresh": fresh}]
 
     def _draw(self, frame: Frame) -> None:
         source = self.charts.source

@@ -2,7 +2,7 @@
 
    Runs once as the body of a CustomJS. `source` holds the whole look-back and is written by the server (patch, stream); everything
    else here is drawn from it and never sent back. source.tags[0] says how to draw:
-   { key, y, x, step (ms per bar), scale, unit, entry, exit, down, replay, now (server's clock in ms) }. */
+   { key, y, x, step (ms per bar), scale, unit, entry, exit (both may run ahead of the server's), down, replay, now (server's clock in ms) }. */
 
 const MAX_DRAWN = 400, LEGS = ["y", "x"];
 
@@ -18,6 +18,10 @@ class Desk {
     this.draws = 0;
     this.theme = "dark";
     this.painted = new WeakMap();  // model -> theme it has been painted for
+    this.pulled = null;       // the threshold that is being dragged
+    this.toasts = Object.assign(document.createElement("div"), { className: "toasts" });
+    this.toasts.setAttribute("aria-live", "polite");
+    document.body.append(this.toasts);
     const again = () => this.schedule();
     source.connect(source.streaming, again);
     source.connect(source.patching, again);
@@ -33,6 +37,8 @@ class Desk {
       figure.on_event("mousemove", (event) => this.hover(event.x));
       figure.on_event("mouseleave", () => this.hover(null));
     }
+    signal_rows.connect(signal_rows.properties.data.change, again);
+    signal_rows.connect(signal_rows.properties.tags.change, () => this.hear());
     layout.connect(layout.properties.visible.change, again);
     nav.connect(nav.properties.tags.change, () => this.views());
     source.document.on_event("connection_lost", () => this.reload());
@@ -43,16 +49,11 @@ class Desk {
   }
 
   meta() {
-    this.m = source.tags[0] || {};
+    const { entry, exit } = this.m ?? {};
+    this.m = { ...source.tags[0], ...(this.pulled ? { entry, exit } : {}) };
     if (this.m.now) this.offset = Math.max(this.offset, this.m.now - Date.now());
     if (this.m.key !== this.key) { this.key = this.m.key; this.following = true; this.width = this.wanted ?? 180; this.hovered = null; this.choose(null); }
-    const { entry, exit } = this.m;
-    if (entry == null) return;
-    thresholds.short.location = entry;
-    thresholds.long.location = -entry;
-    zones.short.setv({ bottom: entry, visible: true });
-    zones.long.setv({ top: -entry, visible: true });
-    zones.exit.setv({ bottom: -exit, top: exit, visible: true });
+    this.levels();
   }
 
   schedule() {
@@ -89,6 +90,8 @@ class Desk {
     this.copy(Math.max(0, lower(t, start) - merge), Math.min(n, lower(t, end) + merge), merge);
     for (const axis of time_axes) if (!axis.visible) axis.visible = true;
     this.fit(start, end);
+    this.markSignals();
+    this.handles();
     this.heads();
     this.buttons();
     this.draws += 1;
@@ -98,6 +101,8 @@ class Desk {
     if (view.data.time.length) { view.data = Object.fromEntries(Object.keys(view.data).map((k) => [k, []])); bands.data = { x: [], inner: [], outer: [] }; }
     for (const axis of [...time_axes, ...Object.values(figures).map((figure) => figure.right[0])]) axis.visible = false;
     for (const leg of LEGS) last[leg].location = null;
+    for (const mark of Object.values(marks)) mark.data = Object.fromEntries(Object.keys(mark.data).map((name) => [name, []]));
+    this.handles();
     this.heads();
     this.buttons();
   }

@@ -31,7 +31,8 @@ Object.assign(Desk.prototype, {
     for (const u of bands.data.outer) { if (u < low) low = u; if (u > high) high = u; }
     set("spread", [low, high]);
     [low, high] = over("zscore");
-    set("zscore", [Math.min(low, -1.15 * entry), Math.max(high, 1.15 * entry)]);
+    if (!this.pulled) set("zscore", [Math.min(low, -1.15 * entry), Math.max(high, 1.15 * entry)]);  // a scale that moved would pull the line from the hand
+    this.markLacks(a, b);
     set("correlation", over("correlation", "r_squared"), 0.1, 0.1, 0.1);
     set("hedge", over("hedge_ratio"), 0.1, 0.1, 0.01);
   },
@@ -41,5 +42,15 @@ Object.assign(Desk.prototype, {
     const v = view.data, time = [], price = [];
     for (let i = a; i < b; i++) if (v[`${leg}_gap`][i] === true) { time.push(v.time[i]); price.push(v[`${leg}_high`][i] + above); }
     if (time.length || marks[leg].data.time.length) marks[leg].data = { time, price };
+  },
+
+  /* The same at the foot of spread and z, for a bar of either leg. */
+  markLacks(a, b) {
+    const v = view.data, time = [];
+    for (let i = a; i < b; i++) if (v.y_gap[i] === true || v.x_gap[i] === true) time.push(v.time[i]);
+    for (const name of ["spread", "zscore"]) {
+      const { start, end } = y_ranges[name], price = time.map(() => start + 0.05 * (end - start));
+      if (time.length || marks[name].data.time.length) marks[name].data = { time, price };
+    }
   },
 });

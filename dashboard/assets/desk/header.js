@@ -17,6 +17,9 @@ Object.assign(Desk.prototype, {
   tick() {
     this.views();
     this.repaint();
+    this.fields();
+    this.handles();
+    this.wishes();
     const d = source.data, n = d.time.length, now = Date.now() + (Number.isFinite(this.offset) ? this.offset : 0);
     let i = n - 1;
     while (i >= 0 && d.y_closed[i] !== 1) i--;

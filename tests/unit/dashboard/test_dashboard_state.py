@@ -135,3 +135,24 @@ def test_bars_that_lack_trades_are_counted_and_the_newest_row_names_the_leg() ->
     rows["y_gap"][:] = [0, 1, NAN, 1]
     now = reading(rows, PAIRS[0], Interval.S1, Model("ols"))
     assert (now.y.gaps, now.x.gaps, now.gap) == (2, 0, "x")
+
+
+def test_thresholds_are_taken_together_or_not_at_all() -> None:
+    desk = Desk()
+    desk.set_thresholds(3.0, 1.0)
+    assert (desk.entry, desk.exit) == (3.0, 1.0)
+    for entry, exit_ in ((9, 0.5), ("2", 0.5), (2.0, None), (NAN, 0.5), (2.0, -0.1), (1.0, 1.5)):
+        desk.set_thresholds(entry, exit_)
+        assert (desk.entry, desk.exit) == (3.0, 1.0), (entry, exit_)
+
+
+def test_an_address_with_exit_above_entry_or_an_unknown_theme_is_said() -> None:
+    desk = Desk()
+    desk.read({"entry": "1", "exit": "1.5", "theme": "pink"})
+    assert (desk.entry, desk.exit, desk.theme) == (1.0, 0.5, "")
+    assert desk.remarks == (
+        'address: theme must be dark or light, was "pink"',
+        "address: exit must not be above entry (1), was 1.5",
+    )
+    desk.read({"entry": "0.5", "exit": "0.5", "theme": "light"})
+    assert "theme=light" in desk.query()
