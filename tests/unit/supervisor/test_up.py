@@ -1,13 +1,19 @@
 """What `pairs up` decides and prepares before the first process starts."""
 
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.metadata import version
 from pathlib import Path
 
+import bytewax.operators as op
 import pytest
+from bytewax.dataflow import Dataflow
+from bytewax.recovery import RecoveryConfig
+from bytewax.testing import TestingSink, TestingSource, run_main
 
 from flows.errors import PairdeskError, SettingsError, StorageError
 from flows.settings import load
@@ -121,6 +127,23 @@ def test_a_recovery_store_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     _, first, _ = _prepared()
     monkeypatch.setenv("PAIRS_DASHBOARD__PORT", "5999")  # is nothing to the flow
     assert _prepared()[1:] == (first, [])
+
+
+def test_the_engine_keeps_the_large_pages_of_its_store() -> None:
+    directory, _, _ = _prepared()
+
+    def run(items: list[int]) -> list[int]:
+        flow, sums = Dataflow("sums"), list[int]()
+        keyed = op.key_on("key", op.input("in", flow, TestingSource(items)), lambda _: "all")
+        summed = op.stateful_map("sum", keyed, lambda before, item: ((before or 0) + item,) * 2)
+        op.output("out", op.map("unkeyed", summed, lambda item: item[1]), TestingSink(sums))
+        run_main(flow, recovery_config=RecoveryConfig(str(directory)))  # type: ignore[no-untyped-call]
+        return sums
+
+    assert run([1, 2]) == [1, 3]
+    assert run([1, 2, 3]) == [6]
+    with closing(sqlite3.connect(directory / "part-0.sqlite3")) as store:
+        assert store.execute("PRAGMA page_size").fetchone() == (16_384,)
 
 
 @pytest.mark.parametrize(
