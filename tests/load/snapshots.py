@@ -46,6 +46,12 @@ def newest(folder: Path) -> dict[str, Saved]:
     return dict(sorted(saved.items(), key=lambda item: -item[1].size))
 
 
+def sizes(seen: list[int]) -> str:
+    """The smallest and the largest of those that were seen, in MB."""
+    written = [size / 1e6 for size in seen if size]
+    return f"{min(written):.2f} to {max(written):.2f}" if written else "?"
+
+
 def told(steps: dict[str, Saved]) -> str:
     """All together, and the largest."""
     every = Saved(

@@ -29,7 +29,7 @@ class Steady:
     """What a run showed. Memory in MiB and processor seconds per second by process; latency quantiles in ms by stage.
 
     Attributes:
-        snapshots: bytes of each that was seen. states: of the last one, by step.
+        snapshot_sizes: bytes of each that was seen. states: of the last one, by step.
     """
 
     load: Load
@@ -44,7 +44,7 @@ class Steady:
     latency: dict[str, dict[str, float]] = field(default_factory=dict)
     worst: dict[str, float] = field(default_factory=dict)
     longest_queue: int = 0
-    snapshots: list[int] = field(default_factory=list)
+    snapshot_sizes: list[int] = field(default_factory=list)
     states: dict[str, snapshots.Saved] = field(default_factory=dict)
 
     @property
@@ -75,7 +75,7 @@ class Steady:
             f"median over the run of each stage's quantiles, ms: {stages}",
             f"longest queue {self.longest_queue:,} messages; memory MiB: {memory}",
             f"cores used: {cpu}",
-            f"snapshots of {min(self.snapshots) / 1e6:.2f} to {max(self.snapshots) / 1e6:.2f} MB; the last: {snapshots.told(self.states)}",
+            f"snapshots of {snapshots.sizes(self.snapshot_sizes)} MB; the last: {snapshots.told(self.states)}",
         ]
         return "\n  ".join(lines)
 
@@ -115,7 +115,7 @@ def _watch(stack: Stack, load: Load, found: Steady) -> None:
         time.sleep(_SAMPLE_S)
         for name, of in processes.items():
             found.memory.setdefault(name, []).append(sum(map(_resident, of)) / (1 << 20))
-        found.snapshots.append(snapshots.newest_size(stack.folder))
+        found.snapshot_sizes.append(snapshots.newest_size(stack.folder))
         if (feed := stack.feed()) and "legs" in feed:
             found.longest_queue = max(found.longest_queue, feed["queued_messages"])
             for stage, row in feed["latency"].items():
