@@ -21,6 +21,7 @@ storage = settings.storage
 address = address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg)
 origins = dict.fromkeys((settings.binance.origin, "live", "simulated", "replay"))
 roots = tuple(storage.database_root(origin).absolute() for origin in origins)
-hub = shared_hub(address, roots, settings.dashboard.poll_ms / 1000, int(settings.join.stale_after_s * 1_000))
+flow = settings.health.host, settings.health.port
+hub = shared_hub(address, roots, settings.dashboard.poll_ms / 1000, int(settings.join.stale_after_s * 1_000), flow)
 with pn.state.curdoc.models.freeze():
     build(hub, settings.dashboard.lookback_bars).servable()

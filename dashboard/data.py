@@ -15,6 +15,8 @@ from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
 from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
+from dashboard.health import Distribution, TableStanding
+from dashboard.health_data import read_distributions, read_tables, read_trade_rates
 from dashboard.quality import Quality
 from dashboard.quality_data import read_quality
 from dashboard.selection import Selection
@@ -24,7 +26,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.errors import StorageError
 from flows.storage.client import Address, connect, password_file, reader_of
-from flows.storage.schema import DATASETS, bars_table, pair_stats_table, table_name
+from flows.storage.schema import DATASETS, bars_table, dataset_tables, pair_stats_table, table_name
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
@@ -45,7 +47,7 @@ class Catalogue:
 
 
 class MissingTableError(StorageError):
-    """The database is there, the table is not: nothing has been written yet."""
+    """The database is there, the table or one of its columns is not: nothing has been written yet, or by an earlier version."""
 
 
 def readers(address: Address, roots: Sequence[Path]) -> Callable[[], "Reader"]:
@@ -131,6 +133,18 @@ class Reader:
         """What happened to the feed, newest first. Raises as `rows`."""
         return read_events(self._query, dataset, gaps_only, limit)
 
+    def tables(self, dataset: str, intervals: tuple[Interval, ...]) -> tuple[int, tuple[TableStanding, ...]]:
+        """The server's clock, and how each table of the dataset stands that is there. Raises as `rows`."""
+        return read_tables(self._query, dataset_tables(intervals), dataset)
+
+    def trade_rates(self, dataset: str) -> dict[str, float]:
+        """Trades a second of each symbol. Raises as `rows`."""
+        return read_trade_rates(self._query, dataset)
+
+    def distributions(self, dataset: str) -> tuple[Distribution, ...]:
+        """Latencies of the last minutes. Raises as `rows`."""
+        return read_distributions(self._query, dataset)
+
     def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality:
         """What is known of the pair beside its statistics; `before` as in `read_quality`. A table that is not there is no error.
 
@@ -167,7 +181,7 @@ class Reader:
         except (psycopg.Error, OSError, StorageError) as error:
             self.close()
             text = _first_line(error)
-            if "does not exist" in text:
+            if "does not exist" in text or "Invalid column" in text:
                 raise MissingTableError(text) from error
             raise StorageError(text) from error
 

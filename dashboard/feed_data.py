@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from psycopg import sql
@@ -25,9 +26,21 @@ _LATENCY = sql.SQL(
     " LATEST ON timestamp PARTITION BY stage"
 )
 _EVENTS = sql.SQL(
-    "SELECT cast(timestamp AS long), number, kind, symbol, detail, from_id, to_id, count FROM {table}{kinds} LIMIT {limit}"
+    "SELECT cast(timestamp AS long), number, kind, symbol, detail, from_id, to_id, count FROM {table}{where} LIMIT {limit}"
 )
-_KINDS = sql.SQL(" WHERE kind IN ({})").format(sql.SQL(", ").join(sql.Literal(kind) for kind in GAP_KINDS))
+_KINDS = sql.SQL("kind IN ({})").format(sql.SQL(", ").join(sql.Literal(kind) for kind in GAP_KINDS))
+
+
+def until_clause(column: str, until_us: int | None) -> tuple[sql.Composable, tuple[Any, ...]]:
+    """A condition that holds for rows up to that time, and its parameters; nothing for None."""
+    if until_us is None:
+        return sql.SQL(""), ()
+    return sql.SQL("{} <= %s").format(sql.Identifier(column)), (pg_time(until_us),)
+
+
+def pg_time(us: int) -> datetime:
+    """A time as PGwire takes it: naive, meaning UTC."""
+    return datetime.fromtimestamp(us // 1_000_000, UTC).replace(tzinfo=None, microsecond=us % 1_000_000)
 
 
 def read_legs(query: Query, dataset: str) -> Answer:
@@ -43,15 +56,19 @@ def read_stages(query: Query, dataset: str) -> tuple[StageLatency, ...]:
     return tuple(_stage(*row) for row in query(_of(_LATENCY, FEED_LATENCY.name, dataset), ()))
 
 
-def read_events(query: Query, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
+def read_events(
+    query: Query, dataset: str, gaps_only: bool, limit: int, until_us: int | None = None
+) -> tuple[FeedEvent, ...]:
     """The newest events of a dataset, newest first.
 
     Args:
-        gaps_only: only those that tell of missing ids.
+        gaps_only: only those that tell of missing ids. until_us: none after that.
     """
     table = sql.Identifier(table_name(FEED_EVENTS.name, dataset))
-    kinds = _KINDS if gaps_only else sql.SQL("")
-    rows = query(_EVENTS.format(table=table, kinds=kinds, limit=sql.Literal(-limit)), ())
+    until, parameters = until_clause("timestamp", until_us)
+    conditions = [part for part, wanted in ((_KINDS, gaps_only), (until, until_us is not None)) if wanted]
+    where = sql.SQL(" WHERE ") + sql.SQL(" AND ").join(conditions) if conditions else sql.SQL("")
+    rows = query(_EVENTS.format(table=table, where=where, limit=sql.Literal(-limit)), parameters)
     events = [FeedEvent(r[0], r[1] or 0, r[2] or "", r[3] or "", r[4] or "", *map(_known, r[5:])) for r in rows]
     return tuple(sorted(events, key=lambda event: (event.time_us, event.number), reverse=True))
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
@@ -13,11 +13,14 @@ from dashboard.data import Catalogue, readers
 from dashboard.explaining import Asked, Explained, Explainer, Say
 from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
 from dashboard.frame import Frame, Rows, loaded, merged
+from dashboard.health import FlowStatus
+from dashboard.health_watch import DistributionWatch, FlowWatch, HealthSource, PageMeter, StorageWatch
 from dashboard.poller import Poller
 from dashboard.quality import Quality
 from dashboard.selection import Selection
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
+from flows.status import fetch
 from flows.storage.client import Address
 
 _CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S, _QUALITY_POLL_S = 1.0, 0.5, 1.0, 1.0
@@ -28,7 +31,7 @@ _EVENTS = 300
 P = TypeVar("P", bound=Poller[Any])
 
 
-class Source(Protocol):
+class Source(HealthSource, Protocol):
     """What a poller asks: `dashboard.data.Reader`, or a stand-in of a test."""
 
     def catalogue(self, dataset: str) -> Catalogue | None: ...
@@ -44,8 +47,6 @@ class Source(Protocol):
     def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality: ...
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -211,9 +212,17 @@ class Hub:
 
     Args:
         stale_after_ms: as of `flows.explain`; of datasets that do not say it themselves.
+        ask_flow: asks the flow that writes the main dataset for its status.
     """
 
-    def __init__(self, open_source: Callable[[], Source], poll_s: float, stale_after_ms: int = 0) -> None:
+    def __init__(
+        self,
+        open_source: Callable[[], Source],
+        poll_s: float,
+        stale_after_ms: int = 0,
+        ask_flow: Callable[[], FlowStatus] | None = None,
+    ) -> None:
+        self._ask_flow = ask_flow
         self._open_source = open_source
         self._poll_s = poll_s
         self._stale_after_ms = stale_after_ms
@@ -242,6 +251,24 @@ class Hub:
         key = (QualityWatch, dataset, pair, interval)
         return self._kept(key, lambda: QualityWatch(self._open_source(), dataset, pair, interval))
 
+    def storage(self, dataset: str, intervals: tuple[Interval, ...]) -> StorageWatch:
+        """The watch over the tables of a dataset."""
+        key = (StorageWatch, dataset, intervals)
+        return self._kept(key, lambda: StorageWatch(self._open_source(), dataset, intervals))
+
+    def distributions(self, dataset: str) -> DistributionWatch:
+        """The watch over the latencies of a dataset's feed."""
+        return self._kept((DistributionWatch, dataset), lambda: DistributionWatch(self._open_source(), dataset))
+
+    def flow(self, dataset: str) -> FlowWatch | None:
+        """The watch over the flow that writes a dataset; None where none is known: it writes the main one only."""
+        ask = self._ask_flow
+        return None if dataset or ask is None else self._kept(FlowWatch, lambda: FlowWatch(ask))
+
+    def meter(self) -> PageMeter:
+        """The meter of this process."""
+        return self._kept(PageMeter, PageMeter)
+
     def explainer(self, told: Callable[[], None]) -> Explainer:
         """What makes the explanations of one page: `told` is called on the event loop at every step."""
 
@@ -253,6 +280,11 @@ class Hub:
                 source.close()
 
         return Explainer(explanation, self._thread, told)
+
+    @property
+    def pollers(self) -> tuple[Poller[Any], ...]:
+        """All that anybody looks at."""
+        return tuple(poller for poller in self._pollers.values() if poller.subscribers)
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
@@ -267,10 +299,13 @@ class Hub:
 
 
 @cache
-def shared_hub(address: Address, roots: tuple[Path, ...], poll_s: float, stale_after_ms: int) -> Hub:
+def shared_hub(
+    address: Address, roots: tuple[Path, ...], poll_s: float, stale_after_ms: int, flow: tuple[str, int]
+) -> Hub:
     """The hub of this process for a server. It outlives the served script, whose globals end with each session.
 
     Args:
         roots: as of `dashboard.data.readers`. stale_after_ms: as of `Hub`.
+        flow: host and port where the flow says how it is; port 0: it is not known.
     """
-    return Hub(readers(address, roots), poll_s, stale_after_ms)
+    return Hub(readers(address, roots), poll_s, stale_after_ms, partial(fetch, *flow) if flow[1] else None)

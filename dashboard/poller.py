@@ -22,7 +22,8 @@ Subscriber = Callable[[], None]
 Answer = TypeVar("Answer")
 _BACKOFF_MAX_S = 0.8
 """The longest pause between two attempts, so that the page is back within about a second of the database."""
-_LATENCIES = 240
+QUERIES_KEPT = 240
+"""So many query times are remembered."""
 
 
 class Status:
@@ -40,7 +41,7 @@ class Status:
         self.polls = 0
         self.errors = 0
         self.reconnects = 0
-        self.latency_s: deque[float] = deque(maxlen=_LATENCIES)
+        self.latency_s: deque[float] = deque(maxlen=QUERIES_KEPT)
 
     def latency_ms(self) -> tuple[float, float]:
         """Median and 95th percentile of the last query times; NaN before the first."""

@@ -18,7 +18,9 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
-VIEWS = ("workspace", "feed", "explain")
+VIEWS = ("workspace", "health", "explain")
+EARLIER_VIEWS = {"feed": "health"}
+"""Names that addresses of earlier versions have."""
 THEMES = ("", "dark", "light")
 """'' is what the browser was used with last."""
 LOOKBACKS = (600, 1800, 5000)
@@ -80,8 +82,9 @@ class Desk(param.Parameterized):
         self.pair, self.interval, self.model = (query.get(key, "") for key in ("pair", "tf", "model"))
         self.gaps_only = query.get("gaps", "") == "1"
         self.explain = query.get("explain", "")[:LONGEST_TIME]
-        if (view := query.get("view", "explain" if self.explain else VIEWS[0])) in VIEWS:
-            self.view = view
+        view = query.get("view", "explain" if self.explain else VIEWS[0])
+        if (known := EARLIER_VIEWS.get(view, view)) in VIEWS:
+            self.view = known
         else:
             remarks.append(f'address: view must be one of {", ".join(VIEWS)}, was "{view}"')
         if (theme := query.get("theme", "")) in THEMES:

@@ -41,6 +41,39 @@ class Histogram:
             self._largest = max(self._largest, float(values.max()))
 
     @property
+    def text(self) -> str:
+        """The counts, `bucket:count` each, as they are stored; '' of none. `add_text` reads them."""
+        buckets = np.flatnonzero(self._counts)
+        return " ".join(f"{bucket - _HALF}:{self._counts[bucket]}" for bucket in buckets.tolist())
+
+    def add_text(self, text: str, largest_us: float) -> None:
+        """Count what another histogram has counted.
+
+        Args:
+            text: of that one. largest_us: its largest value.
+
+        Raises:
+            ValueError: that is not the text of a histogram.
+        """
+        for part in text.split():
+            bucket, _, count = part.partition(":")
+            if abs(int(bucket)) > _HALF or int(count) < 1:
+                raise ValueError(f'histogram "{text}": no bucket {part}')
+            self._counts[_HALF + int(bucket)] += int(count)
+            self._largest = max(self._largest, largest_us)
+
+    def counts_between(self, edges_us: ArrayLike) -> NDArray[np.int64]:
+        """How many values lie in each interval between ascending edges, shape (n + 1,): the first below all edges, the last above.
+
+        A bucket counts as a whole where its middle lies.
+        """
+        buckets = np.flatnonzero(self._counts)
+        at = np.searchsorted(
+            np.asarray(edges_us, np.float64), [_middle_us(b - _HALF) for b in buckets.tolist()], side="right"
+        )
+        return np.bincount(at, self._counts[buckets], minlength=np.size(edges_us) + 1).astype(np.int64)
+
+    @property
     def count(self) -> int:
         """Values counted."""
         return int(self._counts.sum())
@@ -56,8 +89,11 @@ class Histogram:
         if not reached[-1]:
             return math.nan
         bucket = int(np.searchsorted(reached, max(1, math.ceil(share * int(reached[-1]))))) - _HALF
-        middle = math.copysign(2.0 ** ((abs(bucket) - 0.5) / _PER_DOUBLING), bucket) if bucket else 0.0
-        return min(middle, self._largest)
+        return min(_middle_us(bucket), self._largest)
+
+
+def _middle_us(bucket: int) -> float:
+    return math.copysign(2.0 ** ((abs(bucket) - 0.5) / _PER_DOUBLING), bucket) if bucket else 0.0
 
 
 class Latency:
@@ -106,4 +142,5 @@ class Latency:
             p99,
             np.array([each.largest_us / 1e3 for each in found]),
             np.array([each.count for each in found], np.int64),
+            np.array([each.text for each in found], np.object_),
         )

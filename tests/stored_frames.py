@@ -252,6 +252,7 @@ def some_latency() -> FeedLatency:
         p99_ms=np.array([3.5, np.nan]),
         max_ms=np.array([9.0, np.nan]),
         count=np.array([1_000, 0]),
+        histogram=np.array(["85:990 96:10", ""], object),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from dashboard.parts.explain import ExplainPart
-from dashboard.parts.feed import FeedPart
+from dashboard.parts.health import HealthPart
 from dashboard.parts.part import Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
 
@@ -11,7 +11,7 @@ __all__ = ["PARTS", "Context", "Part", "Seen"]
 
 PARTS: dict[str, Callable[[Context], Part]] = {
     "workspace": WorkspacePart,
-    "feed": FeedPart,
+    "health": HealthPart,
     "explain": ExplainPart,
 }
 """By name of the view, in the order of the switch (`dashboard.state.VIEWS`)."""

@@ -1,67 +1,55 @@
-"""The Feed view: every leg with its state, the latencies, and what happened, newest first."""
+"""The feed on the Health view: every leg with its state, and what happened, newest first."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 from dashboard.feed import FeedEvent, Legs, LegStatus, Tone
-from dashboard.views.legs import STAGES, state_pill
+from dashboard.views.legs import state_pill
+from dashboard.views.table import card, quiet, table
 from dashboard.views.text import DASH, age, date_utc, moment_utc, number
 
-_LEG_HEADS = ("Symbol", "State", "Since, UTC", "Last trade", "Last id", "Held", "Filled", "Lost", "Detail")
+_LEG_HEADS = ("Symbol", "State", "Since, UTC", "Last trade", "Trades/s", "Last id", "Held", "Filled", "Lost", "Detail")
 _EVENT_HEADS = ("Time, UTC", "Kind", "Symbol", "Ids", "Count", "What happened")
 
 
-def legs_card(legs: Legs, symbols: Iterable[str], reason: str = "") -> str:
+def legs_card(legs: Legs, symbols: Iterable[str], reason: str = "", rates: Mapping[str, float] | None = None) -> str:
     """A table of the legs of all pairs, the worst first.
 
     Args:
         symbols: the legs that the dataset has. reason: what the database says where there is no status.
+        rates: trades a second; a leg without any has had none. None where that is not known.
     """
     if legs.newest_us is None:
         why = escape(reason) or "The flow has not written any status yet."
-        return _card("Legs", f'<div class="quiet">No feed status. {why}</div>')
+        return card("Legs", quiet(f"No feed status. {why}"))
     old = (
         ""
         if not legs.flow_silent
         else f' <span class="down">as of {date_utc(legs.newest_us)}: the flow is silent</span>'
     )
-    lead = f" · local clock {legs.legs[0].lead_ms:+,} ms from the exchange's"
-    rows = "".join(_leg_row(symbol, leg, legs.flow_silent) for symbol, leg in legs.ordered(symbols))
-    return _card(
+    lead = f"local clock {legs.legs[0].lead_ms:+,} ms from the exchange's"
+    rows = "".join(
+        _leg_row(symbol, leg, math.nan if rates is None else rates.get(symbol, 0.0), legs.flow_silent)
+        for symbol, leg in legs.ordered(symbols)
+    )
+    return card(
         f'Legs<span class="muted">{lead}</span>{old}',
-        _table("legs", "How each leg of the feed stands", _LEG_HEADS, rows),
+        table("legs", "How each leg of the feed stands", _LEG_HEADS, rows),
     )
 
 
-def _leg_row(symbol: str, leg: LegStatus | None, unknown: bool) -> str:
+def _leg_row(symbol: str, leg: LegStatus | None, rate: float, unknown: bool) -> str:
     if leg is None:
-        return f'<tr data-leg="{escape(symbol)}"><th scope="row">{escape(symbol)}</th><td>{state_pill(None)}</td><td colspan="7"></td></tr>'
+        return f'<tr data-leg="{escape(symbol)}"><th scope="row">{escape(symbol)}</th><td>{state_pill(None)}</td><td colspan="8"></td></tr>'
     lost = f'<td class="{"down" if leg.missing else ""}">{leg.missing:,}</td>'
     held = f'<td class="{"amber" if leg.held else ""}">{leg.held:,}</td>'
     return (
         f'<tr data-leg="{escape(symbol)}"{" class=past" if unknown else ""}><th scope="row">{escape(symbol)}</th><td>{state_pill(leg)}</td>'
-        f"<td>{moment_utc(leg.since_us, leg.asked_us).removesuffix(' UTC')}</td><td>{age(leg.age_ms)}</td><td>{_id(leg.last_id)}</td>{held}"
+        f"<td>{moment_utc(leg.since_us, leg.asked_us).removesuffix(' UTC')}</td><td>{age(leg.age_ms)}</td>"
+        f"<td>{number(rate, 1)}</td><td>{_id(leg.last_id)}</td>{held}"
         f'<td>{leg.filled:,}</td>{lost}<td class="words">{escape(leg.detail)}</td></tr>'
     )
-
-
-def stages_card(legs: Legs) -> str:
-    """Quantiles of every stage; '' where nothing has been measured."""
-    if not legs.stages:
-        return ""
-    rows = "".join(
-        f'<tr><th scope="row">{label}</th>'
-        + (
-            f"<td>{_ms(stage.p50_ms)}</td><td>{_ms(stage.p95_ms)}</td><td>{_ms(stage.p99_ms)}</td><td>{_ms(stage.max_ms)}</td>"
-            f"<td>{stage.count:,}</td></tr>"
-            if (stage := legs.stage(name))
-            else f'<td colspan="5">{DASH}</td></tr>'
-        )
-        for name, label in STAGES
-    )
-    heads = ("From … to, ms", "p50", "p95", "p99", "max", "count")
-    return _card("Latency of each stage", _table("stages", "Latency of each stage in milliseconds", heads, rows))
 
 
 def events_card(events: Sequence[FeedEvent], gaps_only: bool, reason: str = "") -> str:
@@ -72,11 +60,11 @@ def events_card(events: Sequence[FeedEvent], gaps_only: bool, reason: str = "") 
     """
     if not events:
         none = "No trade has been missing." if gaps_only else "Nothing has happened yet."
-        return _card("Events", f'<div class="quiet">{escape(reason) or none}</div>')
+        return card("Events", quiet(escape(reason) or none))
     rows = "".join(map(_event_row, events))
     what = "gaps and losses" if gaps_only else "events"
     title = f"The newest {len(events):,} {what}, newest first"
-    return _card(title, _table("events", title, _EVENT_HEADS, rows))
+    return card(title, table("events", title, _EVENT_HEADS, rows))
 
 
 _COLOURS = {Tone.BAD: "down", Tone.WARN: "amber"}
@@ -97,21 +85,6 @@ def _event_row(event: FeedEvent) -> str:
 def _id(value: int | None) -> str:
     """Without separators: ids are compared and copied, not read."""
     return DASH if value is None else str(value)
-
-
-def _ms(value: float) -> str:
-    return number(value, 0 if math.isfinite(value) and value >= 10 else 2)
-
-
-def _table(kind: str, caption: str, heads: Sequence[str], rows: str) -> str:
-    head = "".join(f'<th scope="col">{name}</th>' for name in heads)
-    return (
-        f'<table class="wide {kind}" aria-label="{caption}"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    )
-
-
-def _card(title: str, text: str) -> str:
-    return f'<div class="card"><h4>{title}</h4>{text}</div>'
 
 
 def gaps_filter(pressed: bool) -> str:

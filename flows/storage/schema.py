@@ -136,7 +136,8 @@ FEED_STATUS = Table(
 
 FEED_LATENCY = Table(
     "feed_latency",
-    (("timestamp", _T), ("stage", _S), ("p50_ms", _D), ("p95_ms", _D), ("p99_ms", _D), ("max_ms", _D), ("count", _L)),
+    (("timestamp", _T), ("stage", _S), ("p50_ms", _D), ("p95_ms", _D), ("p99_ms", _D), ("max_ms", _D), ("count", _L),
+     ("histogram", _V)),
     ("timestamp", "stage"), "DAY", "7 DAYS",
 )  # fmt: skip
 

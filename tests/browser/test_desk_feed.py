@@ -129,16 +129,25 @@ def test_the_feed_view_lists_legs_and_events(desk: DeskPage, questdb: ManagedSer
     with FeedPulse(writer, *legs) as pulse:
         desk.open("feedview")
         desk.until_newest(newest(rows))
-        desk.page.get_by_role("button", name="Feed", exact=True).click()
+        desk.page.get_by_role("button", name="Health", exact=True).click()
         events = desk.page.locator("table.events tbody tr")
         desk.until("the events", lambda: events.count() == 232)
         assert not desk.page.locator('[data-tile="z"]').is_visible()
         listed = desk.page.locator("table.legs tbody tr")
         assert [row.get_attribute("data-leg") for row in listed.all()] == ["BTCUSDT", "SOLUSDT", "XRPUSDT", "ETHUSDT"]
         assert re.fullmatch(
-            r"BTCUSDT\s+RECONNECTING\s+\d\d:\d\d:\d\d\s+0\.3 s\s+2345678\s+330\s+1,200\s+12\s+no close frame",
+            r"BTCUSDT\s+RECONNECTING\s+\d\d:\d\d:\d\d\s+0\.3 s\s+0\.0\s+2345678\s+330\s+1,200\s+12\s+no close frame",
             listed.first.inner_text(),
         )
+        desk.until("the page's own cost", lambda: re.search(r"Sessions 1 .* CPU \d+ %", desk.text("cost")))
+        assert re.search(r"Server memory \d+ MiB", desk.text("cost"))
+        assert desk.page.locator("td.spread svg[aria-label*='the flow stored no distribution']").count() == 5
+        with connect(questdb.read_address) as connection:
+            stored = connection.execute("SELECT count() FROM feedview_bars_1s").fetchone()[0]
+        tables = desk.page.locator("table.tables tbody tr")
+        desk.until("the tables", lambda: re.match(rf"bars_1s\s+{stored}\s", tables.nth(1).inner_text()))
+        assert "ETHUSDT/BTCUSDT 1s ols 40" in desk.text("held")
+        assert desk.text("flow") == "", "what a flow says of itself is about the main dataset"
         assert re.search(r"sent → received\s+6.00\s+12\s+24\s+36\s+600", desk.page.locator("table.stages").inner_text())
         first = re.split(r"\t", events.first.inner_text())
         assert abs((datetime.now(UTC) - datetime.fromisoformat(first[0] + "+00:00")).total_seconds()) < 60, "UTC"
@@ -156,7 +165,7 @@ def test_the_feed_view_lists_legs_and_events(desk: DeskPage, questdb: ManagedSer
         desk.until("the state follows", lambda: desk.page.locator('tr[data-leg="BTCUSDT"] .teal').count() == 1)
 
         asked = parse_qs(urlsplit(desk.page.url).query)
-        assert (asked["view"], asked["gaps"]) == (["feed"], ["1"])
+        assert (asked["view"], asked["gaps"]) == (["health"], ["1"])
         desk.page.reload()
         desk.until("the same view after a reload", lambda: events.count() == 3)
         draws = desk.page.evaluate("pairsDesk.draws")
@@ -192,11 +201,12 @@ def test_a_replay_has_events_and_no_status(desk: DeskPage, questdb: ManagedServe
     writer.await_events()
     desk.open("q3feed")
     desk.until("the source", lambda: "REPLAY" in desk.text("header"))
-    desk.page.get_by_role("button", name="Feed", exact=True).click()
+    desk.page.get_by_role("button", name="Health", exact=True).click()
     desk.until("its events", lambda: "in the capture" in desk.text("feed-events"))
     assert desk.text("pills") == ""
     assert desk.text("banner") == ""
     assert not desk.page.locator("table.legs").is_visible()
+    desk.until("tables that are behind nothing", lambda: re.search(r"bars_1s 80 [–\d.]+ [-\d]+ [:\d]+ – 0 writes", desk.text("tables")))
 
 
 def test_bars_that_lack_trades_are_marked(desk: DeskPage, questdb: ManagedServer) -> None:

@@ -51,6 +51,24 @@ def live(tmp_path: Path, free_ports: Callable[[int], list[int]]) -> Iterator[Sta
     assert "Traceback" not in made.output, made.output
 
 
+def _words(text: str) -> set[str]:
+    return {word for word in re.sub(r"[,_]", " ", text.lower()).split() if re.search(r"[a-z]", word)}
+
+
+def everything_of_pairs_status_is_on_the_health_view(desk: DeskPage, live: Stack) -> None:
+    """Its words, and of what stands still its times: figures have moved on between the two."""
+    kinds = "flow", "feed-legs", "feed-stages", "feed-events"
+    printed = status(live)[1]
+    assert {"queued", "btcusdt", "p99", "connection"} <= _words(printed)
+    page = " ".join(desk.text(kind) for kind in kinds)
+    lacking = _words(printed) - _words(page) - {"chunk", "ago", "latency", "connections"}
+    assert not lacking, f"{lacking} of {printed} not in {page}"
+    connected = re.findall(r"^1 +yes +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", printed, re.MULTILINE)
+    assert len(connected) == 1
+    assert connected[0] in desk.text("flow")
+    assert desk.page.locator("td.spread svg[aria-label*=' in 5 minutes: 50% within ']").count() == 5
+
+
 def _pills(desk: DeskPage, colour: str, symbol: str = "") -> int:
     leg = f'span[data-leg="{symbol}"]' if symbol else "span[data-leg]"
     return desk.page.locator(f"{leg} .pill.{colour}").count()
@@ -71,6 +89,8 @@ def test_an_acknowledged_stream_that_stays_silent_turns_page_and_readyz_red_with
         each.until("both legs live", lambda each=each: _pills(each, "teal") == 2, 30)  # type: ignore[misc]
     assert ready(live)[1]["ready"] is True
     assert status(live)[0] == 0
+    desk.until("distributions", lambda: desk.page.locator("td.spread svg").count() == 5, 15)
+    everything_of_pairs_status_is_on_the_health_view(desk, live)
 
     live.exchange("/control/add", fault="silent", stream=STREAM)
     fell = time.monotonic()

@@ -47,6 +47,36 @@ def test_what_is_out_of_range_stays_bounded() -> None:
     assert histogram.largest_us == 1e30
 
 
+def test_the_text_of_a_histogram_gives_it_back() -> None:
+    draw = np.random.default_rng(11)
+    parts, whole, again = [draw.normal(0, 1e5, 500), np.exp(draw.normal(8, 2, 500)), [0.0]], Histogram(), Histogram()
+    for part in parts:
+        one = Histogram()
+        one.add(part)
+        whole.add(part)
+        again.add_text(one.text, one.largest_us)
+    assert again.text == whole.text != ""
+    assert (again.count, again.largest_us) == (whole.count, whole.largest_us)
+    assert again.quantile_us(0.95) == whole.quantile_us(0.95)
+    assert Histogram().text == ""
+
+
+@pytest.mark.parametrize("text", ["7", "7:0", "7:-1", "999:1", "a:1", "7:x"])
+def test_what_is_no_histogram_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"histogram|invalid literal"):
+        Histogram().add_text(text, 1.0)
+
+
+def test_counts_between_edges_are_those_of_the_values() -> None:
+    values = np.exp(np.random.default_rng(2).normal(8, 2, 5_000))
+    histogram, edges = Histogram(), [1e2, 1e3, 1e4, 1e5]
+    histogram.add(values)
+    exact = np.bincount(np.searchsorted(edges, values, side="right"), minlength=5)
+    assert histogram.counts_between(edges) == pytest.approx(exact, rel=0.1)
+    assert histogram.counts_between(edges).sum() == 5_000
+    assert Histogram().counts_between(edges).tolist() == [0] * 5
+
+
 def test_stages_and_their_clock() -> None:
     now = [100.0]
     latency = Latency(lambda: now[0])
@@ -64,4 +94,5 @@ def test_stages_and_their_clock() -> None:
     assert frame.max_ms[2:] == pytest.approx([3.0, 10.0, 40.0])
     assert frame.p50_ms[2:] == pytest.approx([1.0, 10.0, 40.0], rel=0.05)
     assert np.isnan(frame.p50_ms[:2]).all()
+    assert [text != "" for text in frame.histogram] == [False, False, True, True, True]
     assert latency.take(78).count.tolist() == [0] * 5, "taken once"

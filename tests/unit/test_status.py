@@ -46,6 +46,7 @@ def board(state: str = "live", detail: str = "") -> Board:
         FeedLatency(
             np.full(5, NOW), np.array(LATENCY_STAGES, object), *(np.array([40.0, 12.5, 3.4, np.nan, 240.0]) * k for k in (1, 2, 3, 4)),
             np.array([600, 600, 600, 0, 9]),
+            np.array([""] * 5, object),
         )
     )  # fmt: skip
     made.tell(

@@ -76,10 +76,11 @@ WARNING_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FeedLatency(Columns):
-    """Quantiles of the latency of each stage since the row before. Object column of str.
+    """Latency of each stage since the row before. Object columns of str.
 
     Attributes:
         stage: one of `LATENCY_STAGES`. count: measurements in it; the quantiles of none are NaN.
+        histogram: all of them, as text of `flows.latency.Histogram`; '' of none.
     """
 
     time: I64
@@ -89,6 +90,7 @@ class FeedLatency(Columns):
     p99_ms: F64
     max_ms: F64
     count: I64
+    histogram: NDArray[np.object_]
 
 
 LATENCY_STAGES = ("traded_sent", "sent_received", "received_chunk", "chunk_bar", "bar_row")

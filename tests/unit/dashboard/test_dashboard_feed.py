@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, Freshness, Legs, LegStatus, StageLatency
-from dashboard.views.feed import events_card, legs_card, stages_card
+from dashboard.views.feed import events_card, legs_card
+from dashboard.views.latency import stages_card
 from dashboard.views.legs import feed_banner, leg_pills
 from flows.domain.frames import EVENT_KINDS, GOOD_STATES, LATENCY_STAGES, LEG_STATES
 
@@ -109,7 +110,10 @@ def test_latencies_are_p95_of_the_stages_and_old_ones_are_not_shown() -> None:
     assert "p95 20 / 30 / 50 ms" in text(leg_pills(feed(LEG, OTHER, stages=stages), PAIR))
     old = (*stages[:2], measured("received_chunk", 3.4), measured("bar_row", 1.0, age_s=31))
     assert "p95 20 / 3.4 / – ms" in text(leg_pills(feed(LEG, OTHER, stages=old), PAIR))
-    rows = re.findall(r'<th scope="row">([^<]*)</th><td[^>]*>([^<]*)<', stages_card(feed(LEG, OTHER, stages=old)))
+    rows = re.findall(
+        r'<th scope="row">([^<]*)</th><td class="spread">.*?</td><td[^>]*>([^<]*)<',
+        stages_card(feed(LEG, OTHER, stages=old)),
+    )
     assert rows == [
         ("traded → sent", "5.00"),
         ("sent → received", "10"),
@@ -124,13 +128,14 @@ def test_the_table_of_legs_has_every_leg_the_worst_first() -> None:
     bad = replace(
         LEG, symbol="XRPUSDT", state="reconnecting", missing=12, held=330, filled=1_200, detail="no close frame"
     )
-    html = legs_card(feed(LEG, OTHER, bad), ["ETHUSDT", "BTCUSDT", "SOLUSDT"])
+    html = legs_card(feed(LEG, OTHER, bad), ["ETHUSDT", "BTCUSDT", "SOLUSDT"], rates={"XRPUSDT": 4.5})
     assert re.findall(r'data-leg="(\w+)"', html) == ["XRPUSDT", "SOLUSDT", "ETHUSDT", "BTCUSDT"]
     rows = [text(row) for row in html.split("<tr ")[1:]]
-    assert rows[0].endswith("XRPUSDT RECONNECTING 22:13:25 0.3 s 7654321 330 1,200 12 no close frame")
+    assert rows[0].endswith("XRPUSDT RECONNECTING 22:13:25 0.3 s 4.5 7654321 330 1,200 12 no close frame")
     assert rows[1].endswith("SOLUSDT NOT REPORTED")
-    assert rows[2].endswith("ETHUSDT LIVE 22:13:25 0.3 s 7654321 0 0 0")
+    assert rows[2].endswith("ETHUSDT LIVE 22:13:25 0.3 s 0.0 7654321 0 0 0")
     assert "+12 ms from the exchange" in text(html)
+    assert "0.3 s – 7654321" in text(legs_card(feed(LEG), ["ETHUSDT"])), "not known is not 0"
     assert "No feed status. table does not exist" in text(legs_card(Legs(), PAIR, "table does not exist"))
 
 

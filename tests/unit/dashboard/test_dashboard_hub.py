@@ -11,6 +11,7 @@ from dashboard.data import Catalogue, MissingTableError
 from dashboard.explaining import Asked, Explained, Say
 from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, LegStatus, StageLatency
 from dashboard.frame import COLUMNS, ROW_OF, Rows
+from dashboard.health import Distribution, TableStanding
 from dashboard.hub import Feed, Hub, QualityWatch
 from dashboard.quality import Quality, Ticks
 from dashboard.selection import Selection
@@ -68,6 +69,15 @@ class Bars:
         if self.problem is not None:
             raise self.problem
         return replace(Quality(asked=True), ticks=Ticks(self.count, 0.5, 1, 1, 1, 0, ""))
+
+    def tables(self, dataset: str, intervals: tuple[Interval, ...]) -> tuple[int, tuple[TableStanding, ...]]:
+        return 7, (TableStanding("bars_1s", self.count, 0, 0, 0, False, 0),)
+
+    def trade_rates(self, dataset: str) -> dict[str, float]:
+        return {"A": 1.5}
+
+    def distributions(self, dataset: str) -> tuple[Distribution, ...]:
+        return ()
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
         raise NotStoredError(f"{asked.time} is not stored, limit {stale_after_ms}")
