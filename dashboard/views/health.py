@@ -98,7 +98,7 @@ def _table_row(of: TableStanding, per_second: float, clock_us: int | None) -> st
     if of.newest_us is not None and clock_us is not None:
         ended_us = of.newest_us + _LENGTHS_US.get(of.name.rpartition("_")[2], 0)
         behind = "forming" if ended_us > clock_us + _CLOCKS_US else age(max(0, clock_us - ended_us) / 1000)
-    pressed = ("empty" if of.rows is None else "writes", "less memory", "waits for memory")[min(of.pressure, 2)]
+    pressed = ("writes" if of.rows else "empty", "less memory", "waits for memory")[min(of.pressure, 2)]
     state = "SUSPENDED" if of.suspended else pressed
     bad = "down" if of.suspended else "amber" if of.pressure else ""
     waiting = "amber" if of.pending else ""
@@ -136,7 +136,7 @@ def cost_card(status: Status, name: str, asking: Sequence[Status], sessions: int
         ("Sessions", DASH if sessions is None else f"{sessions:,}", "open pages"),
         ("Server memory", number(cost.rss_bytes / 2**20, 0, unit=" MiB"), "resident"),
         ("CPU", number(100 * cost.cpu, 0, unit=" %"), "of one core"),
-        ("Event loop", number(p95_loop, 1, unit=" ms"), f"delay, 95 %; most {number(most_loop, 0)} ms"),
+        ("Event loop", number(p95_loop, 1, unit=" ms"), f"95 %; most {number(most_loop, 0)} ms"),
     )
     strip = "".join(
         f'<div class="tile" data-tile="{label}"><div class="label">{label}</div><div class="value">{value}</div>'

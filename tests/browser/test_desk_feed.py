@@ -206,7 +206,10 @@ def test_a_replay_has_events_and_no_status(desk: DeskPage, questdb: ManagedServe
     assert desk.text("pills") == ""
     assert desk.text("banner") == ""
     assert not desk.page.locator("table.legs").is_visible()
-    desk.until("tables that are behind nothing", lambda: re.search(r"bars_1s 80 [–\d.]+ [-\d]+ [:\d]+ – 0 writes", desk.text("tables")))
+    desk.until(
+        "tables that are behind nothing",
+        lambda: re.search(r"bars_1s 80 [–\d.]+ [-\d]+ [:\d]+ – 0 writes", desk.text("tables")),
+    )
 
 
 def test_bars_that_lack_trades_are_marked(desk: DeskPage, questdb: ManagedServer) -> None:
