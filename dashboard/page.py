@@ -67,7 +67,7 @@ class Session:
             sizing_mode="stretch_width",
             margin=0,
         )
-        return pn.Column(top, self.workspace.layout, sizing_mode="stretch_both", margin=0, css_classes=["desk"])
+        return pn.Column(top, _named("workspace", self.workspace), sizing_mode="stretch_both", margin=0)
 
     def _layout(self) -> Any:
         clock = self.workspace.charts.clock
@@ -167,7 +167,7 @@ class Session:
         self.document.hold("collect")
         try:
             self.parts[view] = PARTS[view](self._context)
-            self._page.append(self.parts[view].layout)
+            self._page.append(_named(view, self.parts[view]))
         finally:
             self.document.unhold()
         self._soon()
@@ -197,6 +197,12 @@ class Session:
         _write(
             self.banner, banner(status, now, self.desk.remarks, self.pills.banner(symbols) if now is not None else "")
         )
+
+
+def _named(view: str, part: Part) -> Any:
+    """The layout of a view, to be found in the browser by its name."""
+    part.layout.css_classes = [f"view-{view}"]
+    return part.layout
 
 
 def _write(region: Any, text: str) -> None:

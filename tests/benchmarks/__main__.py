@@ -6,9 +6,9 @@ import time
 
 from tests.benchmarks import data
 from tests.benchmarks.database import replayed
+from tests.benchmarks.desk import anchor, page, pages
 from tests.benchmarks.files import captures, collector, csv_many, csv_pair, parquet
 from tests.benchmarks.live import live
-from tests.benchmarks.page import page
 from tests.benchmarks.statistics import statistics
 from tests.benchmarks.table import Line, show
 from tests.benchmarks.ticks import ticks
@@ -24,6 +24,8 @@ WORKS = {
     "questdb": replayed,
     "live": live,
     "page": page,
+    "pages": pages,
+    "anchor": anchor,
 }
 
 
