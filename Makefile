@@ -5,8 +5,9 @@ export OPENBLAS_NUM_THREADS ?= 1
 export NUMBA_CACHE_DIR ?= $(CURDIR)/.cache/numba
 
 # The long ones: faults and kills for ten seeds (about 20 minutes), load for ten minutes,
-# simulations of what tests and intervals are worth (about 5 minutes), and every statistic beside an oracle (about 8).
-.PHONY: run test bench chaos load calibrate accuracy check setup setup-dev
+# simulations of what tests and intervals are worth (about 5 minutes), every statistic beside an oracle (about 12), and
+# the pictures of the page (about 8).
+.PHONY: run test bench chaos load calibrate accuracy pictures check setup setup-dev
 .DEFAULT_GOAL := run
 
 run: setup
@@ -30,6 +31,10 @@ calibrate: setup-dev
 
 accuracy: setup-dev
 	@exec $(BIN)/python -m tests.accuracy $(ARGS)
+
+pictures: setup-dev
+	@$(BIN)/python tests/chromium.py
+	@exec $(BIN)/python -m tests.pictures $(ARGS)
 
 check: setup-dev
 	$(BIN)/ruff check .
