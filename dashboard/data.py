@@ -11,6 +11,8 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
+from dashboard.analysis.data import read_lead, read_looks, read_rows
+from dashboard.analysis.rows import LeadRows, LookRows, PairRows
 from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
@@ -152,6 +154,22 @@ class Reader:
             StorageError: the database cannot be reached.
         """
         return read_quality(self._query, MissingTableError, dataset, pair, interval, before)
+
+    def analysis_rows(self, of: Selection, held: PairRows, limit: int) -> PairRows:
+        """Closed bars of both legs with spread and z, `held` with what is new. Raises as `rows`."""
+        return read_rows(self._query, of, held, limit)
+
+    def analysis_looks(self, of: Selection, held: LookRows) -> LookRows:
+        """The looks at a pair, `held` with what is new. A table that is not there is no error.
+
+        Raises:
+            StorageError: the database cannot be reached.
+        """
+        return read_looks(self._query, MissingTableError, of, held)
+
+    def analysis_lead(self, of: Selection, held: LeadRows) -> LeadRows:
+        """The newest look at which leg leads with its trades. As `analysis_looks`."""
+        return read_lead(self._query, MissingTableError, of, held)
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
         """The recipe of one stored row. Takes seconds, most of them for a first import; `say` is told of what is being done.

@@ -9,6 +9,9 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from dashboard.analysis.rows import Asked as ToAnalyse
+from dashboard.analysis.watch import AnalysisWatch
+from dashboard.analysis.watch import Source as AnalysisSource
 from dashboard.data import Catalogue, readers
 from dashboard.explaining import Asked, Explained, Explainer, Say
 from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
@@ -31,7 +34,7 @@ _EVENTS = 300
 P = TypeVar("P", bound=Poller[Any])
 
 
-class Source(HealthSource, Protocol):
+class Source(HealthSource, AnalysisSource, Protocol):
     """What a poller asks: `dashboard.data.Reader`, or a stand-in of a test."""
 
     def catalogue(self, dataset: str) -> Catalogue | None: ...
@@ -268,6 +271,10 @@ class Hub:
     def meter(self) -> PageMeter:
         """The meter of this process."""
         return self._kept(PageMeter, PageMeter)
+
+    def analysis(self, asked: ToAnalyse) -> AnalysisWatch:
+        """The analysis of a pair and model."""
+        return self._kept((AnalysisWatch, asked), lambda: AnalysisWatch(self._open_source(), asked))
 
     def explainer(self, told: Callable[[], None]) -> Explainer:
         """What makes the explanations of one page: `told` is called on the event loop at every step."""

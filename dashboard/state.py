@@ -18,7 +18,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
-VIEWS = ("workspace", "health", "explain")
+VIEWS = ("workspace", "analysis", "health", "explain")
 EARLIER_VIEWS = {"feed": "health"}
 """Names that addresses of earlier versions have."""
 THEMES = ("", "dark", "light")

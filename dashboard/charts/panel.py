@@ -54,15 +54,7 @@ def panel(name: str, x_range: Range1d, upright: tuple[Span, ...], weight: int, *
     pan, zoom = PanTool(dimensions="width"), WheelZoomTool(dimensions="width")
     fig.add_tools(pan, zoom)
     fig.toolbar.active_drag, fig.toolbar.active_scroll = pan, zoom
-    for axis in (fig.xaxis[0], fig.yaxis[0]):
-        axis.syncable = False
-        axis.axis_line_color = None
-        axis.major_tick_line_color = None
-        axis.minor_tick_line_color = None
-        axis.major_label_text_color = theme.MUTED
-        axis.major_label_text_font = theme.FONT
-        axis.major_label_text_font_size = "10px"
-        axis.major_label_standoff = 4
+    styled(fig)
     fig.xaxis[0].visible = fig.yaxis[0].visible = (
         False  # an empty chart has no scale; the browser shows them with the first rows
     )
@@ -71,8 +63,6 @@ def panel(name: str, x_range: Range1d, upright: tuple[Span, ...], weight: int, *
     fig.yaxis[0].formatter = NumeralTickFormatter(format=digits, syncable=False)
     fig.yaxis[0].ticker.desired_num_ticks = 5 if weight > 4 else 3
     fig.yaxis[0].ticker.num_minor_ticks = 0
-    fig.grid.grid_line_color = theme.GRID
-    fig.grid.grid_line_alpha = 1.0
     for line in upright:
         fig.add_layout(line)
     head = html(name=f"head-{name}")
@@ -82,6 +72,21 @@ def panel(name: str, x_range: Range1d, upright: tuple[Span, ...], weight: int, *
                 "background": theme.css("panel"), "overflow": "hidden"},
     )  # fmt: skip
     return Panel(name, fig, head, y_range, layout)
+
+
+def styled(fig: Any) -> None:
+    """Give axes and grid of a figure the look of the page."""
+    for axis in (fig.xaxis[0], fig.yaxis[0]):
+        axis.syncable = False
+        axis.axis_line_color = None
+        axis.major_tick_line_color = None
+        axis.minor_tick_line_color = None
+        axis.major_label_text_color = theme.MUTED
+        axis.major_label_text_font = theme.FONT
+        axis.major_label_text_font_size = "10px"
+        axis.major_label_standoff = 4
+    fig.grid.grid_line_color = theme.GRID
+    fig.grid.grid_line_alpha = 1.0
 
 
 def html(name: str, text: str = "", *, by_browser: bool = True, **styles: str) -> Div:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from dashboard.parts.analysis import AnalysisPart
 from dashboard.parts.explain import ExplainPart
 from dashboard.parts.health import HealthPart
 from dashboard.parts.part import Context, Part, Seen
@@ -11,6 +12,7 @@ __all__ = ["PARTS", "Context", "Part", "Seen"]
 
 PARTS: dict[str, Callable[[Context], Part]] = {
     "workspace": WorkspacePart,
+    "analysis": AnalysisPart,
     "health": HealthPart,
     "explain": ExplainPart,
 }

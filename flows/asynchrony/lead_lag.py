@@ -81,7 +81,11 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look found; see `flows.domain.frames.PairLeadLag`. `curve` is ρ at each shift of `LAGS_US`, NaN without data."""
+    """What one look found; see `flows.domain.frames.PairLeadLag`.
+
+    Attributes:
+        curve: ρ at each shift of `LAGS_US`. error: its standard error, by the stretches; both NaN without data.
+    """
 
     lead_us: float
     low_us: float
@@ -90,6 +94,7 @@ class Look:
     correlation_at_zero: float
     reason: int
     curve: F64
+    error: F64
 
     @property
     def leader(self) -> int:
@@ -131,20 +136,21 @@ def look(y: Series, x: Series, start: int, end: int) -> Look:
 def _judged(parts: F64) -> Look:
     """The peak, and the shifts that cannot be told from it."""
     curve, below = np.empty(len(parts)), np.empty(len(parts))
+    error = parts.std(axis=1, ddof=1) * math.sqrt(STRETCHES)  # of a sum of as many
     peak, strength = _peak(parts, curve, below)
     zero = len(LAGS_US) // 2
     if abs(curve[peak]) > 1.0 + 1e-12:
-        return _nothing(4, curve)
+        return _nothing(4, curve, error)
     if strength < _CRITICAL_PEAK:
-        return _nothing(5, curve)
+        return _nothing(5, curve, error)
     if peak in (0, len(curve) - 1):
-        return _nothing(6, curve)
+        return _nothing(6, curve, error)
     told = np.flatnonzero(below > _CRITICAL_SHIFT)
     first = int(told[told < peak][-1]) + 1 if (told < peak).any() else 0
     last = int(told[told > peak][0]) - 1 if (told > peak).any() else len(curve) - 1
     low, high = _edge(first, -1), _edge(last, 1)
     at_zero = float(curve[zero]) if abs(curve[zero]) <= 1.0 else math.nan
-    return Look(float(LAGS_US[peak]), low, high, _within_one(curve[peak]), at_zero, 0, curve)
+    return Look(float(LAGS_US[peak]), low, high, _within_one(curve[peak]), at_zero, 0, curve, error)
 
 
 def _edge(at: int, side: int) -> float:
@@ -164,8 +170,9 @@ def _within_one(value: float) -> float:
     return max(-1.0, min(1.0, float(value)))
 
 
-def _nothing(reason: int, curve: F64) -> Look:
-    return Look(math.nan, math.nan, math.nan, math.nan, math.nan, reason, curve)
+def _nothing(reason: int, curve: F64, error: F64 | None = None) -> Look:
+    error = np.full(len(curve), np.nan) if error is None else error
+    return Look(math.nan, math.nan, math.nan, math.nan, math.nan, reason, curve, error)
 
 
 @njit(cache=True)

@@ -61,7 +61,7 @@ def test_an_address_comes_back_as_it_was_read() -> None:
         ({"n": "many"}, 'n must be a number from 10 to 100,000, was "many"'),
         ({"n": "3"}, "n must be a number from 10 to 100,000"),
         ({"entry": "nan"}, "entry must be a number from 0.5 to 5"),
-        ({"view": "secret"}, 'view must be one of workspace, health, explain, was "secret"'),
+        ({"view": "secret"}, 'view must be one of workspace, analysis, health, explain, was "secret"'),
         ({"dataset": "Drop Table"}, 'dataset "Drop Table"'),
         ({"pair": "XRPUSDT/BTCUSDT"}, 'no pair "XRPUSDT/BTCUSDT" here: showing ETHUSDT/BTCUSDT'),
         ({"tf": "2h"}, 'no interval "2h" here: showing 1s'),

@@ -1,0 +1,153 @@
+"""The poller behind the Analysis view: one computation for all pages, none while nobody looks, only what is new is made anew."""
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+from loops import run_async
+from test_dashboard_analysis import MODEL, PAIR, rows, some_looks
+
+from dashboard.analysis.rows import Asked, LeadRows, LookRows, PairRows
+from dashboard.analysis.watch import AnalysisWatch
+from dashboard.hub import Hub
+from dashboard.selection import Selection
+from flows.domain.interval import Interval
+from flows.errors import StorageError
+
+ASKED = Asked(Selection("", PAIR, Interval.S1, "small"), MODEL, 100)
+WHOLE = rows(300)
+POLL_S = 0.005
+
+
+class Stored:
+    """Rows in memory, as many as a test wants there to be."""
+
+    def __init__(self) -> None:
+        self.bars, self.looks = 200, 0
+        self.asks = self.closed = 0
+        self.limits: set[int] = set()
+        self.problem: Exception | None = None
+
+    def analysis_rows(self, of: Selection, held: PairRows, limit: int) -> PairRows:
+        self.asks += 1
+        self.limits.add(limit)
+        if self.problem is not None:
+            raise self.problem
+        return held if len(held) == self.bars else PairRows(WHOLE.times[: self.bars], WHOLE.values[:, : self.bars])
+
+    def analysis_looks(self, of: Selection, held: LookRows) -> LookRows:
+        return held if len(held.times) == self.looks else some_looks(self.looks)
+
+    def analysis_lead(self, of: Selection, held: LeadRows) -> LeadRows:
+        return held
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+def test_ten_pages_cost_one_computation_and_none_when_they_have_gone() -> None:
+    async def pages() -> None:
+        stored = Stored()
+        hub = Hub(lambda: stored, POLL_S)  # type: ignore[arg-type,return-value]
+        told = [0] * 10
+
+        def page(at: int) -> Callable[[], None]:
+            def tell() -> None:
+                told[at] += 1
+
+            return tell
+
+        endings = []
+        for at in range(10):
+            watch = hub.analysis(ASKED)
+            endings.append(watch.subscribe(page(at)))
+        await until(lambda: stored.asks > 3)
+        assert (watch.computed, told) == (1, [1] * 10)
+        first = watch.analysis
+        assert first is not None
+        assert first.bars is not None
+        assert first.bars.bars == 100
+        assert first.bars.last_us == WHOLE.times[199]
+        assert len(stored.limits) == 1
+
+        stored.bars = 201
+        await until(lambda: watch.computed == 2)
+        second = watch.analysis
+        assert second is not None
+        assert second.bars is not None
+        assert second.bars.last_us == WHOLE.times[200]
+        assert second.looks is first.looks, "looks did not change and are not counted again"
+        assert second.lead is first.lead
+
+        stored.looks = 40
+        await until(lambda: watch.computed == 3)
+        third = watch.analysis
+        assert third is not None
+        assert third.bars is second.bars
+        assert third.looks is not None
+        assert len(third.looks.history.times) == 40
+
+        for end in endings:
+            end()
+        await until(lambda: stored.closed == 1)
+        await until(lambda: watch._task is None)
+        assert hub.analysis(ASKED) is not watch, "who looks again begins anew"
+
+    run_async(pages())
+
+
+def test_another_model_look_back_or_selection_is_another_analysis() -> None:
+    async def two() -> None:
+        hub = Hub(Stored, POLL_S)  # type: ignore[arg-type]
+        one = hub.analysis(ASKED)
+        end = one.subscribe(lambda: None)
+        assert hub.analysis(ASKED) is one
+        assert hub.analysis(Asked(ASKED.selection, MODEL, 200)) is not one
+        end()
+        await until(lambda: one._task is None)
+
+    run_async(two())
+
+
+def test_a_database_away_keeps_what_is_known_and_goes_on() -> None:
+    async def away() -> None:
+        stored = Stored()
+        watch = AnalysisWatch(stored, ASKED, POLL_S)
+        end = watch.subscribe(lambda: None)
+        await until(lambda: watch.computed == 1)
+        stored.problem = StorageError("connection refused")
+        await until(lambda: watch.status.down_since is not None)
+        assert watch.analysis is not None
+        stored.problem, stored.bars = None, 210
+        await until(lambda: watch.computed == 2)
+        assert watch.status.down_since is None
+        end()
+        await until(lambda: stored.closed == 1)
+
+    run_async(away())
+
+
+def test_an_empty_dataset_is_an_answer() -> None:
+    async def empty() -> None:
+        stored = Stored()
+        stored.bars = 0
+        stored.problem = None
+        watch = AnalysisWatch(stored, ASKED, POLL_S)
+        end = watch.subscribe(lambda: None)
+        await until(lambda: stored.asks > 3)
+        assert watch.computed == 1
+        assert watch.analysis is not None
+        assert watch.analysis.bars is None
+        assert watch.analysis.lead is not None
+        assert watch.analysis.lead.why == "no look at the ticks yet"
+        assert np.array_equal(watch.analysis.looks.history.times, [])  # type: ignore[union-attr]
+        end()
+        await until(lambda: stored.closed == 1)
+
+    run_async(empty())
