@@ -13,6 +13,9 @@ from psycopg import sql
 
 from dashboard.analysis.data import read_lead, read_looks, read_rows
 from dashboard.analysis.rows import LeadRows, LookRows, PairRows
+from dashboard.board import Board
+from dashboard.board_data import Looks, read_all_looks, read_board, read_closes
+from dashboard.correlations import Closes
 from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
@@ -170,6 +173,22 @@ class Reader:
     def analysis_lead(self, of: Selection, held: LeadRows) -> LeadRows:
         """The newest look at which leg leads with its trades. As `analysis_looks`."""
         return read_lead(self._query, MissingTableError, of, held)
+
+    def board(self, dataset: str, interval: Interval, model: str, held: Board) -> Board:
+        """The newest statistics of all pairs of `held`, which is filled or brought up to date. Raises as `rows`."""
+        return read_board(self._query, dataset, interval, model, held)
+
+    def looks(self, dataset: str, interval: Interval, before: Looks | None) -> Looks:
+        """What is known of all pairs beside their statistics; `before` as in `read_all_looks`. A table that is not there is no error.
+
+        Raises:
+            StorageError: the database cannot be reached.
+        """
+        return read_all_looks(self._query, MissingTableError, dataset, interval, before)
+
+    def closes(self, dataset: str, interval: Interval, held: Closes) -> Closes:
+        """The last prices of all symbols of `held`, brought up to date. Raises as `rows`."""
+        return read_closes(self._query, dataset, interval, held)
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
         """The recipe of one stored row. Takes seconds, most of them for a first import; `say` is told of what is being done.

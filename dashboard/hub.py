@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar, cast
 from dashboard.analysis.rows import Asked as ToAnalyse
 from dashboard.analysis.watch import AnalysisWatch
 from dashboard.analysis.watch import Source as AnalysisSource
+from dashboard.board_watch import BoardFeed, BoardSource, CorrelationWatch, LooksWatch
 from dashboard.data import Catalogue, readers
 from dashboard.explaining import Asked, Explained, Explainer, Say
 from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
@@ -34,7 +35,7 @@ _EVENTS = 300
 P = TypeVar("P", bound=Poller[Any])
 
 
-class Source(HealthSource, AnalysisSource, Protocol):
+class Source(HealthSource, AnalysisSource, BoardSource, Protocol):
     """What a poller asks: `dashboard.data.Reader`, or a stand-in of a test."""
 
     def catalogue(self, dataset: str) -> Catalogue | None: ...
@@ -271,6 +272,20 @@ class Hub:
     def meter(self) -> PageMeter:
         """The meter of this process."""
         return self._kept(PageMeter, PageMeter)
+
+    def board(self, dataset: str, interval: Interval, model: str) -> BoardFeed:
+        """The newest statistics of all pairs of a dataset."""
+        key = (BoardFeed, dataset, interval, model)
+        return self._kept(key, lambda: BoardFeed(self._open_source(), dataset, interval, model, self._poll_s))
+
+    def looks(self, dataset: str, interval: Interval) -> LooksWatch:
+        """What is known of all pairs of a dataset beside their statistics."""
+        return self._kept((LooksWatch, dataset, interval), lambda: LooksWatch(self._open_source(), dataset, interval))
+
+    def correlations(self, dataset: str, interval: Interval) -> CorrelationWatch:
+        """How all symbols of a dataset move together."""
+        key = (CorrelationWatch, dataset, interval)
+        return self._kept(key, lambda: CorrelationWatch(self._open_source(), dataset, interval))
 
     def analysis(self, asked: ToAnalyse) -> AnalysisWatch:
         """The analysis of a pair and model."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from dashboard.charts.panel import html
-from dashboard.state import LONGEST_TIME, THEMES, VIEWS, Desk
+from dashboard.state import BOARD_MAPS, LONGEST_FILTER, LONGEST_TIME, THEMES, VIEWS, Desk, is_board_sort
 
 _VIEWS = "".join(
     f'<button data-view="{view}" onclick="pairsDesk.ask({{ view: \'{view}\' }})">{view.capitalize()}</button>'
@@ -17,8 +17,7 @@ TOOLS = """<div class="tools"><button class="theme" aria-label="Switch between d
 
 
 def nav(desk: Desk) -> Any:
-    """The switch. Its `tags` hold one dict, {view, gaps, explain, theme, entry, exit}, that browser and server both write:
-    `pairsDesk.ask` does."""
+    """The switch. Its `tags` hold one dict that browser and server both write: `pairsDesk.ask` does."""
     region = html("nav", f'<nav class="views" aria-label="Views">{_VIEWS}</nav>', by_browser=False)
 
     def show(*_events: object) -> None:
@@ -30,21 +29,33 @@ def nav(desk: Desk) -> Any:
                 "theme": desk.theme,
                 "entry": desk.entry,
                 "exit": desk.exit,
+                "pair": desk.pair,
+                "sort": desk.board_sort,
+                "filter": desk.board_filter,
+                "map": desk.board_map,
             }
         ]
 
     def asked(_name: str, _old: object, new: list[dict[str, Any]]) -> None:
         """The browser wants another view; what it may not ask for is left out."""
-        view, time, theme = (new[0].get(name) for name in ("view", "explain", "theme"))
+        wanted = new[0]
+        view, time, pair, sort, words = (wanted.get(key) for key in ("view", "explain", "pair", "sort", "filter"))
+        known = desk.catalogue is not None and any(pair == str(one) for one in desk.catalogue.pairs)
+        if known and pair != desk.pair:
+            desk.param.update(pair=pair, remarks=())
         desk.param.update(
             view=view if view in VIEWS else desk.view,
-            gaps_only=new[0].get("gaps") is True,
+            gaps_only=wanted.get("gaps") is True,
             explain=time[:LONGEST_TIME] if isinstance(time, str) else desk.explain,
-            theme=theme if theme in THEMES else desk.theme,
+            theme=wanted["theme"] if wanted.get("theme") in THEMES else desk.theme,
+            board_sort=sort if isinstance(sort, str) and is_board_sort(sort) else desk.board_sort,
+            board_filter=words[:LONGEST_FILTER] if isinstance(words, str) else desk.board_filter,
+            board_map=wanted["map"] if wanted.get("map") in BOARD_MAPS else desk.board_map,
         )
         desk.set_thresholds(new[0].get("entry"), new[0].get("exit"))
 
     show()
     region.on_change("tags", asked)
-    desk.param.watch(show, ["view", "gaps_only", "explain", "theme", "entry", "exit"])
+    kept = ["view", "gaps_only", "explain", "theme", "entry", "exit", "pair", "board_sort", "board_filter", "board_map"]
+    desk.param.watch(show, kept)
     return region

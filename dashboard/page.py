@@ -56,7 +56,8 @@ class Session:
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
         self._page = self._frame()
         self.template = self._layout()
-        desk.param.watch(lambda *_events: self._turn(), ["view", "gaps_only", "explain", "theme", "entry", "exit"])
+        turned = ["view", "gaps_only", "explain", "theme", "entry", "exit", "board_sort", "board_filter", "board_map"]
+        desk.param.watch(lambda *_events: self._turn(), turned)
         desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 

@@ -1,7 +1,7 @@
 """SQL to the newest verdict, look, correlation of ticks and lead of one pair."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any, TypeVar
 
@@ -55,14 +55,19 @@ def read_quality(
 
 def _newest(query: Query, kind: type[Row], table: Table, dataset: str, pair: Pair) -> Row | None:
     """The newest row of the pair as a record whose fields are columns, the time first."""
-    (time, *others), types = zip(*((field.name, field.type) for field in fields(kind)), strict=True)  # type: ignore[arg-type]
+    time, *others = (field.name for field in fields(kind))  # type: ignore[arg-type]
     statement = _NEWEST.format(
         time=sql.Identifier(time),
         names=sql.SQL(", ").join(map(sql.Identifier, others)),
         table=sql.Identifier(table_name(table.name, dataset)),
     )
     rows = query(statement, (str(pair),))
-    return kind(*map(_value, rows[-1], types)) if rows else None
+    return as_record(kind, rows[-1]) if rows else None
+
+
+def as_record(kind: type[Row], stored: Sequence[Any]) -> Row:
+    """A row of a query as the record whose fields its columns are."""
+    return kind(*map(_value, stored, (field.type for field in fields(kind))))  # type: ignore[arg-type]
 
 
 def _value(stored: Any, kind: Any) -> Any:

@@ -42,4 +42,6 @@ def selectors(desk: Desk) -> list[Any]:
         widget.param.watch(take(name), "value")
     show()
     desk.param.watch(show, ["catalogue"])
+    # It can be chosen in the table of pairs too.
+    desk.param.watch(lambda _event: made["pair"].param.update(value=desk.pair), ["pair"])
     return list(made.values())

@@ -18,13 +18,19 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
-VIEWS = ("workspace", "analysis", "health", "explain")
+VIEWS = ("workspace", "pairs", "analysis", "health", "explain")
 EARLIER_VIEWS = {"feed": "health"}
 """Names that addresses of earlier versions have."""
 THEMES = ("", "dark", "light")
 """'' is what the browser was used with last."""
 LOOKBACKS = (600, 1800, 5000)
 LONGEST_TIME = 40
+BOARD_COLUMNS = (
+    "pair", "z", "signal", "one-step", "spread", "rho", "ticks", "beta", "fit", "half-life", "verdict", "change", "age"
+)  # fmt: skip
+"""What the table of pairs can be sorted by; a minus before it for largest first."""
+BOARD_MAPS = ("rho", "z")
+LONGEST_FILTER = 40
 THRESHOLDS = {"entry": (0.5, 5.0), "exit": (0.0, 2.0)}
 """Bounds of |z|; exit is never above entry."""
 
@@ -33,6 +39,8 @@ class Desk(param.Parameterized):
     """What one page looks at. Empty texts mean "not chosen yet": the catalogue's first is taken when it is known.
 
     Attributes:
+        board_sort: one of `BOARD_COLUMNS`, with a minus for largest first; '' for the order of the catalogue.
+        board_filter: words of which all must stand in a row of the table of pairs. board_map: what its heat map shows.
         explain: time of the bar whose numbers are to be explained, as it stands in the address; '' for the newest closed one.
     """
 
@@ -45,6 +53,9 @@ class Desk(param.Parameterized):
     gaps_only: bool = param.Boolean(False)
     explain: str = param.String("")
     theme: str = param.Selector(default=THEMES[0], objects=list(THEMES))
+    board_sort: str = param.String("")
+    board_filter: str = param.String("")
+    board_map: str = param.Selector(default=BOARD_MAPS[0], objects=list(BOARD_MAPS))
     entry: float = param.Number(2.0, bounds=THRESHOLDS["entry"])
     exit: float = param.Number(0.5, bounds=THRESHOLDS["exit"])
     catalogue: Catalogue | None = param.Parameter(None)
@@ -91,6 +102,7 @@ class Desk(param.Parameterized):
             self.theme = theme
         else:
             remarks.append(f'address: theme must be dark or light, was "{theme}"')
+        remarks += self._read_board(query)
         for key, name, kind in (("n", "lookback", int), ("entry", "entry", float), ("exit", "exit", float)):
             if key not in query:
                 continue
@@ -114,6 +126,22 @@ class Desk(param.Parameterized):
         if wanted["exit"] <= wanted["entry"]:  # type: ignore[operator]
             self.param.update(**wanted)
 
+    def _read_board(self, query: Mapping[str, str]) -> list[str]:
+        """The state of the Pairs view; what is wrong with it."""
+        self.board_filter = query.get("filter", "")[:LONGEST_FILTER]
+        wrong = []
+        if is_board_sort(sort := query.get("sort", "")):
+            self.board_sort = sort
+        else:
+            wrong.append(
+                f'address: sort must be one of {", ".join(BOARD_COLUMNS)}, with or without a minus, was "{sort}"'
+            )
+        if (shown := query.get("map", BOARD_MAPS[0])) in BOARD_MAPS:
+            self.board_map = shown
+        else:
+            wrong.append(f'address: map must be one of {", ".join(BOARD_MAPS)}, was "{shown}"')
+        return wrong
+
     def query(self) -> str:
         """The address of this state, as `read` takes it."""
         values = {
@@ -121,8 +149,18 @@ class Desk(param.Parameterized):
             "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
             "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
             "explain": self.explain if self.view == "explain" else "", "theme": self.theme,
+            "sort": self.board_sort, "filter": self.board_filter, "map": "" if self.board_map == BOARD_MAPS[0] else self.board_map,
         }  # fmt: skip
         return "?" + "&".join(f"{key}={quote(value, safe='/:')}" for key, value in values.items() if value)
+
+
+def is_board_sort(text: str) -> bool:
+    """Whether the table of pairs can be sorted by that; '' is its own order.
+
+    >>> is_board_sort("-half-life"), is_board_sort("price")
+    (True, False)
+    """
+    return not text or text.removeprefix("-") in BOARD_COLUMNS
 
 
 class Phase(Enum):

@@ -52,6 +52,8 @@ class Palette:
     alarm_rule: str
     amber_ground: str
     amber_rule: str
+    heat_up: str
+    heat_down: str
 
 
 DARK = Palette(
@@ -61,6 +63,7 @@ DARK = Palette(
     correlation="#56d4dd", ticks="#f5d76e", up_zone="#1d4f4b", down_zone="#5c2a2d",
     up_tint="#12312f", amber_tint="#362c14", blue_tint="#152a42",
     alarm="#ffa198", alarm_tint="#3d1a1c", alarm_ground="#2b1417", alarm_rule="#6b2a2d", amber_ground="#221c0e", amber_rule="#57461a",
+    heat_up="#1d6bae", heat_down="#b05404",
 )  # fmt: skip
 LIGHT = Palette(
     ground="#f6f8fa", panel="#ffffff", raised="#eef2f6", chosen="#dbe9f9", rule="#d5dce5", edge="#b4c0cd", grid="#e9edf2",
@@ -69,6 +72,7 @@ LIGHT = Palette(
     correlation="#0b7285", ticks="#806000", up_zone="#a6d8d2", down_zone="#efb5b4",
     up_tint="#e8f7f5", amber_tint="#f8ebcd", blue_tint="#dceafa",
     alarm="#8f1a1a", alarm_tint="#fbe0df", alarm_ground="#fdeceb", alarm_rule="#e3a09e", amber_ground="#fdf6e3", amber_rule="#ddc283",
+    heat_up="#7fb8ea", heat_down="#f2ab62",
 )  # fmt: skip
 PALETTES = {"dark": DARK, "light": LIGHT}
 GROUND, PANEL, BORDER, TEXT, MUTED, GRID = DARK.ground, DARK.panel, DARK.rule, DARK.text, DARK.muted, DARK.grid

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dashboard.parts.analysis import AnalysisPart
 from dashboard.parts.explain import ExplainPart
 from dashboard.parts.health import HealthPart
+from dashboard.parts.pairs import PairsPart
 from dashboard.parts.part import Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
 
@@ -12,6 +13,7 @@ __all__ = ["PARTS", "Context", "Part", "Seen"]
 
 PARTS: dict[str, Callable[[Context], Part]] = {
     "workspace": WorkspacePart,
+    "pairs": PairsPart,
     "analysis": AnalysisPart,
     "health": HealthPart,
     "explain": ExplainPart,

@@ -9,7 +9,7 @@ from dashboard.views.text import DASH, moment_utc, number
 from flows.stats.believable import believable
 from flows.stats.correlation_interval import correlation_interval, no_interval_reason
 
-_WORD_CLASS = {
+WORD_CLASS = {
     "reverting": "up",
     "weak evidence": "amber",
     "breaking": "amber",
@@ -19,7 +19,7 @@ _WORD_CLASS = {
 """Colours of the words of `flows.stats.battery.verdict`; what is not known is grey."""
 _OLD_BARS = 5
 """Ticks' correlation of a bar so far behind the newest is not the one of now."""
-_TICKS_WHY = {
+TICKS_WHY = {
     "warming_up": "warm-up", "y_silent": "{y} silent", "x_silent": "{x} silent", "both_silent": "both legs silent", "y_flat": "{y} flat",
     "x_flat": "{x} flat", "both_flat": "both legs flat", "no_logarithm": "a price is not positive",
     "beyond_one": "outside ±1: too few trades",
@@ -38,7 +38,7 @@ def verdict_card(quality: Quality, now: Reading) -> str:
             "Verdict", f'<div class="word off">{DASH}</div><div class="off">{_absent(quality, "verdict")}</div>'
         )
     _, _, numbers = verdict.sentence.partition(f": {verdict.word}: ")
-    word = f'<div class="word {_WORD_CLASS.get(verdict.word, "off")}">{escape(verdict.word)}</div>'
+    word = f'<div class="word {WORD_CLASS.get(verdict.word, "off")}">{escape(verdict.word)}</div>'
     text = f'<div class="sentence" title="{escape(verdict.sentence)}">{escape(numbers or verdict.sentence)}</div>'
     return _card(f"Verdict{_as_of(verdict.open_time, now)}", word + text, 'data-role="verdict"')
 
@@ -140,7 +140,7 @@ def _ticks_row(quality: Quality, now: Reading) -> str:
     if ticks is None:
         why = _absent(quality, "ticks")
     elif ticks.reason:
-        why = _TICKS_WHY.get(ticks.reason, ticks.reason).format(y=now.y.symbol, x=now.x.symbol)
+        why = TICKS_WHY.get(ticks.reason, ticks.reason).format(y=now.y.symbol, x=now.x.symbol)
         if ticks.reason == "warming_up":
             why += f" {number(ticks.n, 0)}/{number(ticks.n + ticks.warmup_left, 0)}"
     else:

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.data import Catalogue
 from dashboard.frame import COLUMNS, ROW_OF, Frame, Rows, loaded
-from dashboard.state import Desk, Phase, Signal, reading, signal
+from dashboard.state import VIEWS, Desk, Phase, Signal, reading, signal
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
@@ -61,7 +61,7 @@ def test_an_address_comes_back_as_it_was_read() -> None:
         ({"n": "many"}, 'n must be a number from 10 to 100,000, was "many"'),
         ({"n": "3"}, "n must be a number from 10 to 100,000"),
         ({"entry": "nan"}, "entry must be a number from 0.5 to 5"),
-        ({"view": "secret"}, 'view must be one of workspace, analysis, health, explain, was "secret"'),
+        ({"view": "secret"}, f'view must be one of {", ".join(VIEWS)}, was "secret"'),
         ({"dataset": "Drop Table"}, 'dataset "Drop Table"'),
         ({"pair": "XRPUSDT/BTCUSDT"}, 'no pair "XRPUSDT/BTCUSDT" here: showing ETHUSDT/BTCUSDT'),
         ({"tf": "2h"}, 'no interval "2h" here: showing 1s'),
