@@ -1,6 +1,8 @@
 """SQL to columns. Every value in a query is a bound parameter; only table names checked by the schema are composed."""
 
 import json
+import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +21,7 @@ from dashboard.correlations import Closes
 from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
-from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, Rows
+from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, TICKS_FIELD, Rows
 from dashboard.health import Distribution, TableStanding
 from dashboard.health_data import read_distributions, read_tables, read_trade_rates
 from dashboard.quality import Quality
@@ -31,7 +33,14 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.errors import StorageError
 from flows.storage.client import Address, connect, password_file, reader_of
-from flows.storage.schema import DATASETS, bars_table, dataset_tables, pair_stats_table, table_name
+from flows.storage.schema import (
+    DATASETS,
+    bars_table,
+    dataset_tables,
+    pair_stats_table,
+    pair_tick_stats_table,
+    table_name,
+)
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
 
@@ -84,6 +93,11 @@ _STATS = sql.SQL(
     "SELECT cast(open_time AS long), {fields}, complete FROM {table}"
     " WHERE pair = %s AND model = %s AND open_time >= %s LIMIT {limit}"
 )
+_TICKS = sql.SQL(
+    "SELECT cast(open_time AS long), {fields} FROM {table} WHERE pair = %s AND open_time >= %s LIMIT {limit}"
+)
+_NO_TABLE_FOR_S = 15.0
+"""A table that was not there is asked for again no sooner: the question costs a connection."""
 _CATALOGUE = sql.SQL("SELECT origin, pairs, intervals, models FROM {table} WHERE dataset = %s")
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
 _LEG_CODE = {name: float(code) for code, name in enumerate(LEG_NAMES)}
@@ -95,6 +109,7 @@ class Reader:
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
         self._connection: psycopg.Connection[Any] | None = None
+        self._no_ticks_until_s = -math.inf
 
     def catalogue(self, dataset: str) -> Catalogue | None:
         """What the dataset holds, or None while nobody has written it.
@@ -109,7 +124,9 @@ class Reader:
         return parsed_catalogue(dataset, *found[-1]) if found else None
 
     def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows:
-        """The newest `limit` times from `since_us` on, both legs and the statistics side by side.
+        """The newest `limit` times from `since_us` on, both legs, the statistics and the ticks' correlation side by side.
+
+        A dataset without a table of the latter has none of it.
 
         Raises:
             MissingTableError: a table of the dataset is not there.
@@ -124,7 +141,18 @@ class Reader:
         stats_rows = self._query(
             _composed(_STATS, STATS_FIELDS, stats, selection.dataset, limit), (str(pair), selection.model, since)
         )
-        return side_by_side(pair, bar_rows, stats_rows, limit)
+        return side_by_side(pair, bar_rows, stats_rows, limit, self._ticks(selection, since, limit))
+
+    def _ticks(self, selection: Selection, since: datetime, limit: int) -> list[tuple[Any, ...]]:
+        if time.monotonic() < self._no_ticks_until_s:
+            return []
+        table = pair_tick_stats_table(selection.interval).name
+        query = _composed(_TICKS, ("correlation",), table, selection.dataset, limit)
+        try:
+            return self._query(query, (str(selection.pair), since))
+        except MissingTableError:
+            self._no_ticks_until_s = time.monotonic() + _NO_TABLE_FOR_S
+            return []
 
     def legs(self, dataset: str) -> Answer:
         """How the feed of the dataset stands. Raises as `rows`."""
@@ -235,11 +263,18 @@ def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, l
     )
 
 
-def side_by_side(pair: Pair, bars: list[tuple[Any, ...]], stats: list[tuple[Any, ...]], limit: int) -> Rows:
+def side_by_side(
+    pair: Pair,
+    bars: list[tuple[Any, ...]],
+    stats: list[tuple[Any, ...]],
+    limit: int,
+    ticks: Sequence[tuple[Any, ...]] = (),
+) -> Rows:
     """Bars of both legs and statistics as one table by open time, the newest `limit` times.
 
     Args:
         bars: (time µs, symbol, *BAR_FIELDS, complete). stats: (time µs, *STATS_FIELDS, complete).
+        ticks: (time µs, correlation); only those of times that bars or statistics have.
     """
     times = np.unique(np.array([row[0] for row in bars] + [row[0] for row in stats], np.int64))
     values = np.full((len(COLUMNS), len(times)), np.nan)
@@ -248,6 +283,9 @@ def side_by_side(pair: Pair, bars: list[tuple[Any, ...]], stats: list[tuple[Any,
         _fill(values, times, rows, ROW_OF[f"{leg}_open"], 2, len(BAR_FIELDS), ROW_OF[f"{leg}_closed"])
     coded = [(*row[:-3], _LEG_CODE[row[-3]], _LEG_CODE[row[-2]], row[-1]) for row in stats]
     _fill(values, times, coded, ROW_OF[STATS_FIELDS[0]], 1, len(STATS_FIELDS), ROW_OF["stats_closed"])
+    known = set(times.tolist()) if ticks else set()
+    held = [(*row, True) for row in ticks if row[0] in known]
+    _fill(values, times, held, ROW_OF[TICKS_FIELD], 1, 1, ROW_OF["ticks_closed"])
     return Rows(times[-limit:], values[:, -limit:])
 
 

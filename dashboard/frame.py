@@ -13,27 +13,36 @@ F64 = NDArray[np.float64]
 
 BAR_FIELDS = ("open", "high", "low", "close", "volume", "gap")
 STATS_FIELDS = (
-    "hedge_ratio", "hedge_ratio_se", "r_squared", "spread", "spread_mean", "spread_std", "zscore", "zscore_one_step",
-    "correlation", "n", "warmup_left", "hedge_ratio_se_hac", "innovation_sd", "innovation_autocorrelation", "fit_age", "spread_bp",
+    "hedge_ratio", "hedge_ratio_se", "hedge_ratio_se_hac", "r_squared", "spread", "spread_mean", "spread_std", "zscore", "zscore_one_step",
+    "correlation", "n", "warmup_left", "innovation_sd", "innovation_autocorrelation", "fit_age", "spread_bp",
     "y_age_ms", "x_age_ms", "stale", "gap",
 )  # fmt: skip
-CLOSED = ("y_closed", "x_closed", "stats_closed")
+TICKS_FIELD = "ticks_correlation"
+CLOSED = ("y_closed", "x_closed", "stats_closed", "ticks_closed")
 """Per part of a row: NaN where it has not arrived, 0 forming, 1 closed."""
+_OPTIONAL = "ticks_closed"
+"""Not every dataset has it."""
 
-COLUMNS = (*(f"{leg}_{name}" for leg in "yx" for name in BAR_FIELDS), *STATS_FIELDS, *CLOSED)
+COLUMNS = (*(f"{leg}_{name}" for leg in "yx" for name in BAR_FIELDS), *STATS_FIELDS, TICKS_FIELD, *CLOSED)
 ROW_OF = {name: i for i, name in enumerate(COLUMNS)}
 _PARTS = {
     closed: [*range(first, first + count), ROW_OF[closed]]
     for closed, first, count in zip(
         CLOSED,
-        (0, len(BAR_FIELDS), 2 * len(BAR_FIELDS)),
-        (len(BAR_FIELDS), len(BAR_FIELDS), len(STATS_FIELDS)),
+        (0, len(BAR_FIELDS), 2 * len(BAR_FIELDS), ROW_OF[TICKS_FIELD]),
+        (len(BAR_FIELDS), len(BAR_FIELDS), len(STATS_FIELDS), 1),
         strict=True,
     )
 }
 """The rows of a table of values that belong to each of `CLOSED`."""
 _LAST_STATS = STATS_FIELDS.index("n")
-BROWSER_COLUMNS = (*COLUMNS[: 2 * len(BAR_FIELDS)], *STATS_FIELDS[:_LAST_STATS], "y_closed", "stats_closed")
+BROWSER_COLUMNS = (
+    *COLUMNS[: 2 * len(BAR_FIELDS)],
+    *STATS_FIELDS[:_LAST_STATS],
+    TICKS_FIELD,
+    "y_closed",
+    "stats_closed",
+)
 """What the charts need. The rest is shown in the tiles, which the server writes."""
 
 _UNSETTLED_BARS = 120
@@ -77,7 +86,10 @@ class Frame:
         settled = [last - bar_us]
         for name in CLOSED:
             closed = np.flatnonzero(self[name] == 1)
-            settled.append(int(self.times[closed[-1]]) if len(closed) else int(self.times[0]))
+            if len(closed):
+                settled.append(int(self.times[closed[-1]]))
+            elif name != _OPTIONAL:
+                settled.append(int(self.times[0]))
         return max(min(settled), last - _UNSETTLED_BARS * bar_us)
 
 

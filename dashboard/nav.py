@@ -16,25 +16,19 @@ TOOLS = """<div class="tools"><button class="theme" aria-label="Switch between d
 """What stands at the right end of the header."""
 
 
+ASKED = {
+    "view": "view", "gaps": "gaps_only", "explain": "explain", "theme": "theme", "entry": "entry", "exit": "exit", "bodies": "bodies",
+    "pair": "pair", "sort": "board_sort", "filter": "board_filter", "map": "board_map",
+}  # fmt: skip
+"""What the browser may ask for, and its name in the view-model."""
+
+
 def nav(desk: Desk) -> Any:
-    """The switch. Its `tags` hold one dict that browser and server both write: `pairsDesk.ask` does."""
+    """The switch. Its `tags` hold one dict, with the keys of `ASKED`, that browser and server both write: `pairsDesk.ask` does."""
     region = html("nav", f'<nav class="views" aria-label="Views">{_VIEWS}</nav>', by_browser=False)
 
     def show(*_events: object) -> None:
-        region.tags = [
-            {
-                "view": desk.view,
-                "gaps": desk.gaps_only,
-                "explain": desk.explain,
-                "theme": desk.theme,
-                "entry": desk.entry,
-                "exit": desk.exit,
-                "pair": desk.pair,
-                "sort": desk.board_sort,
-                "filter": desk.board_filter,
-                "map": desk.board_map,
-            }
-        ]
+        region.tags = [{key: getattr(desk, name) for key, name in ASKED.items()}]
 
     def asked(_name: str, _old: object, new: list[dict[str, Any]]) -> None:
         """The browser wants another view; what it may not ask for is left out."""
@@ -51,11 +45,11 @@ def nav(desk: Desk) -> Any:
             board_sort=sort if isinstance(sort, str) and is_board_sort(sort) else desk.board_sort,
             board_filter=words[:LONGEST_FILTER] if isinstance(words, str) else desk.board_filter,
             board_map=wanted["map"] if wanted.get("map") in BOARD_MAPS else desk.board_map,
+            bodies=wanted.get("bodies") is True,
         )
         desk.set_thresholds(new[0].get("entry"), new[0].get("exit"))
 
     show()
     region.on_change("tags", asked)
-    kept = ["view", "gaps_only", "explain", "theme", "entry", "exit", "pair", "board_sort", "board_filter", "board_map"]
-    desk.param.watch(show, kept)
+    desk.param.watch(show, list(ASKED.values()))
     return region

@@ -12,7 +12,7 @@ from bokeh.models import Column, Row
 from dashboard import theme
 from dashboard.charts.panel import html
 from dashboard.hub import CatalogueWatch, Feed, Hub, QualityWatch
-from dashboard.nav import TOOLS, nav
+from dashboard.nav import ASKED, TOOLS, nav
 from dashboard.parts import PARTS, Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
 from dashboard.pills import Pills
@@ -56,8 +56,7 @@ class Session:
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
         self._page = self._frame()
         self.template = self._layout()
-        turned = ["view", "gaps_only", "explain", "theme", "entry", "exit", "board_sort", "board_filter", "board_map"]
-        desk.param.watch(lambda *_events: self._turn(), turned)
+        desk.param.watch(lambda *_events: self._turn(), list(ASKED.values()))
         desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 

@@ -21,6 +21,7 @@ from flows.storage.schema import dataset_problem
 VIEWS = ("workspace", "pairs", "analysis", "health", "explain")
 EARLIER_VIEWS = {"feed": "health"}
 """Names that addresses of earlier versions have."""
+SPREADS = ("", "line", "candles")
 THEMES = ("", "dark", "light")
 """'' is what the browser was used with last."""
 LOOKBACKS = (600, 1800, 5000)
@@ -41,6 +42,7 @@ class Desk(param.Parameterized):
     Attributes:
         board_sort: one of `BOARD_COLUMNS`, with a minus for largest first; '' for the order of the catalogue.
         board_filter: words of which all must stand in a row of the table of pairs. board_map: what its heat map shows.
+        bodies: whether the spread is drawn as candles.
         explain: time of the bar whose numbers are to be explained, as it stands in the address; '' for the newest closed one.
     """
 
@@ -52,6 +54,7 @@ class Desk(param.Parameterized):
     view: str = param.Selector(default=VIEWS[0], objects=list(VIEWS))
     gaps_only: bool = param.Boolean(False)
     explain: str = param.String("")
+    bodies: bool = param.Boolean(False)
     theme: str = param.Selector(default=THEMES[0], objects=list(THEMES))
     board_sort: str = param.String("")
     board_filter: str = param.String("")
@@ -91,6 +94,10 @@ class Desk(param.Parameterized):
         else:
             self.dataset = query.get("dataset", "")
         self.pair, self.interval, self.model = (query.get(key, "") for key in ("pair", "tf", "model"))
+        if (spread := query.get("spread", "")) in SPREADS:
+            self.bodies = spread == "candles"
+        else:
+            remarks.append(f'address: spread must be line or candles, was "{spread}"')
         self.gaps_only = query.get("gaps", "") == "1"
         self.explain = query.get("explain", "")[:LONGEST_TIME]
         view = query.get("view", "explain" if self.explain else VIEWS[0])
@@ -150,6 +157,7 @@ class Desk(param.Parameterized):
             "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
             "explain": self.explain if self.view == "explain" else "", "theme": self.theme,
             "sort": self.board_sort, "filter": self.board_filter, "map": "" if self.board_map == BOARD_MAPS[0] else self.board_map,
+            "spread": "candles" if self.bodies else "",
         }  # fmt: skip
         return "?" + "&".join(f"{key}={quote(value, safe='/:')}" for key, value in values.items() if value)
 

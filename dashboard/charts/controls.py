@@ -9,6 +9,11 @@ _VISIBLE = """<div class="label-text">Visible bars</div><div class="buttons" rol
 <button class="live explain" title="how the numbers of a bar came to be; click a chart to choose the bar"
  onclick="pairsDesk.explain()">Explain <span>newest bar</span></button>"""
 
+_SPREAD = """<div class="label-text section">Spread</div><div class="buttons two" role="group" aria-label="Spread as">
+<button data-bodies="" onclick="pairsDesk.showBodies(false)">line</button>
+<button data-bodies="1" onclick="pairsDesk.showBodies(true)"
+ title="from open to close of each bar; high and low are not known">candles</button></div>"""
+
 _SIGNALS = """<div class="label-text">When a bar closes with a signal</div>
 <label class="check"><input type="checkbox" data-kept="sound" onchange="pairsDesk.wantSound(this.checked)"> Sound on signal</label>
 <label class="check"><input type="checkbox" data-kept="notify" onchange="pairsDesk.wantNotification(this.checked)">
@@ -28,7 +33,7 @@ def controls(bounds: Mapping[str, tuple[float, float]]) -> str:
         bounds: lowest and highest of each threshold, `entry` and `exit`.
     """
     thresholds = "".join(_threshold(name, *bounds[name]) for name in ("entry", "exit"))
-    return f'{_VISIBLE}<div class="label-text section">Thresholds</div>{thresholds}{_SIGNALS}'
+    return f'{_VISIBLE}{_SPREAD}<div class="label-text section">Thresholds</div>{thresholds}{_SIGNALS}'
 
 
 def _threshold(name: str, low: float, high: float) -> str:

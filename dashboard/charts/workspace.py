@@ -71,9 +71,22 @@ def charts() -> Charts:
     """Empty charts."""
     source = ColumnDataSource(data=columns(Frame()), name="rows", tags=[{}])
     leg_columns = [f"{leg}_{name}" for leg in "yx" for name in _LEG_COLUMNS]
-    shown = ["time", *leg_columns, "spread", "mean", "zscore", "correlation", "r_squared", "hedge_ratio"]
+    shown = [
+        "time",
+        *leg_columns,
+        "spread",
+        "mean",
+        "zscore",
+        "correlation",
+        "r_squared",
+        "ticks",
+        "hedge_ratio",
+        "error",
+    ]
+    shown += [f"spread_{name}" for name in ("top", "bottom", "colour", "fill")]
     view = ColumnDataSource(data={name: [] for name in shown}, name="view", syncable=False)
     bands = ColumnDataSource(data={"x": [], "inner": [], "outer": []}, name="bands", syncable=False)
+    errors = ColumnDataSource(data={"x": [], "band": []}, name="errors", syncable=False)
     x_range = Range1d(0, 1, name="time", syncable=False)
     cursor = Span(
         dimension="height", line_color=theme.MUTED, line_dash="dotted", line_width=1, syncable=False, level="overlay"
@@ -99,13 +112,19 @@ def charts() -> Charts:
     spread.figure.patch("x", "outer", source=bands, fill_color=theme.SPREAD, fill_alpha=0.08, line_color=None)
     spread.figure.patch("x", "inner", source=bands, fill_color=theme.SPREAD, fill_alpha=0.13, line_color=None)
     spread.figure.line("time", "mean", source=view, color=theme.MUTED, line_dash="dashed")
-    spread.figure.line("time", "spread", source=view, color=theme.SPREAD, line_width=1.5)
+    line = spread.figure.line("time", "spread", source=view, color=theme.SPREAD, line_width=1.5, syncable=False)
+    bodies = spread.figure.vbar(
+        "time", "width", "spread_top", "spread_bottom", source=view, fill_color="spread_fill", line_color="spread_colour",
+        visible=False, syncable=False,
+    )  # fmt: skip
     _gaps(spread.figure, marks["spread"])
     zscore, levels, zones = _zscore(x_range, upright, view, marks)
     correlation = panel("correlation", x_range, upright, 4)
     correlation.figure.line("time", "r_squared", source=view, color=theme.MUTED, line_width=1.2, line_dash="dotted")
     correlation.figure.line("time", "correlation", source=view, color=theme.CORRELATION, line_width=1.5)
+    correlation.figure.line("time", "ticks", source=view, color=theme.TICKS, line_width=1.3)
     hedge = panel("hedge", x_range, upright, 4, digits="0.000")
+    hedge.figure.patch("x", "band", source=errors, fill_color=theme.AMBER, fill_alpha=0.16, line_color=None)
     hedge.figure.line("time", "hedge_ratio", source=view, color=theme.AMBER, line_width=1.5)
 
     notice = html(
@@ -132,7 +151,8 @@ def charts() -> Charts:
     )  # fmt: skip
     panels = {p.name: p for p in (y, x, norm, spread, zscore, correlation, hedge)}
     arguments = {
-        "source": source, "view": view, "bands": bands, "x_range": x_range, "cursor": cursor, "pin": pin, "clock": clock,
+        "source": source, "view": view, "bands": bands, "errors": errors, "spread_as": {"line": line, "bodies": bodies},
+        "x_range": x_range, "cursor": cursor, "pin": pin, "clock": clock,
         "controls": buttons,
         "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
         "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},

@@ -13,8 +13,8 @@ from dashboard.selection import Selection
 from dashboard.signals import Signals
 from dashboard.state import Reading, spread_scale, spread_unit
 from dashboard.views.notice import notice, waiting
-from dashboard.views.quality import legs_card, look_card, verdict_card
-from dashboard.views.rail import model_card, signal_card, window_table
+from dashboard.views.quality import legs_card, look_card, verdict_card, why_no_ticks
+from dashboard.views.rail import SOURCES, model_card, signal_card, window_table
 from dashboard.views.signals import signals_card
 
 
@@ -38,7 +38,7 @@ class WorkspacePart:
         selected = (seen.selection, self._desk.lookback)
         if selected != self._selected:
             self._selected, self._drawn = selected, Frame(generation=-1)
-        self._tell(seen.catalogue, seen.now, seen.status)
+        self._tell(seen.catalogue, seen.now, seen.status, why_no_ticks(seen.quality, seen.now))
         self._draw(seen.frame)
         self._mark(seen.selection, seen.frame)
 
@@ -62,13 +62,15 @@ class WorkspacePart:
     def _notice(self, text: str) -> None:
         self.charts.notice.update(text=text, visible=bool(text))
 
-    def _tell(self, catalogue: Catalogue, now: Reading, status: Status) -> None:
+    def _tell(self, catalogue: Catalogue, now: Reading, status: Status, no_ticks: str) -> None:
         """Tell the browser how to draw, when that changes."""
         desk = self._desk
         meta: dict[str, object] = {
             "key": f"{desk.dataset} {desk.pair} {desk.interval} {desk.model}",
             "y": now.y.symbol, "x": now.x.symbol, "step": now.interval.us / 1000, "scale": spread_scale(now.model),
             "unit": spread_unit(now.model), "entry": desk.entry, "exit": desk.exit,
+            "no_ticks": no_ticks,
+            "no_bodies": "" if now.model.source == "close" else f"the model is of {SOURCES[now.model.source]}",
             "down": status.down_since is not None, "replay": catalogue.origin == "replay",
         }  # fmt: skip
         if meta != self._meta:

@@ -134,18 +134,25 @@ def _bars_row(now: Reading) -> str:
 
 
 def _ticks_row(quality: Quality, now: Reading) -> str:
-    value, ticks = ticks_correlation(quality, now), quality.ticks
-    if not math.isnan(value):
-        return _row("ticks", "ρ of ticks", number(value, 3), title="Hayashi-Yoshida: of the trades at their own times")
+    if why := why_no_ticks(quality, now):
+        return _row("ticks", "ρ of ticks", why=why)
+    value = number(ticks_correlation(quality, now), 3)
+    return _row("ticks", "ρ of ticks", value, title="Hayashi-Yoshida: of the trades at their own times")
+
+
+def why_no_ticks(quality: Quality, now: Reading) -> str:
+    """Why there is no correlation of the ticks now; '' where there is one."""
+    ticks = quality.ticks
+    if not math.isnan(ticks_correlation(quality, now)):
+        return ""
     if ticks is None:
-        why = _absent(quality, "ticks")
-    elif ticks.reason:
-        why = TICKS_WHY.get(ticks.reason, ticks.reason).format(y=now.y.symbol, x=now.x.symbol)
-        if ticks.reason == "warming_up":
-            why += f" {number(ticks.n, 0)}/{number(ticks.n + ticks.warmup_left, 0)}"
-    else:
-        why = "older than the bars"
-    return _row("ticks", "ρ of ticks", why=why)
+        return _absent(quality, "ticks")
+    if not ticks.reason:
+        return "older than the bars"
+    why = TICKS_WHY.get(ticks.reason, ticks.reason).format(y=now.y.symbol, x=now.x.symbol)
+    if ticks.reason == "warming_up":
+        why += f" {number(ticks.n, 0)}/{number(ticks.n + ticks.warmup_left, 0)}"
+    return why
 
 
 def _lead_row(quality: Quality, now: Reading) -> str:

@@ -65,9 +65,9 @@ def model_card(now: Reading) -> str:
     title = "in-sample z: the fit includes the bar; one-step: the fit ends a bar earlier"
     return (
         f'<div class="card model" title="{title}"><h4>Model {escape(model.name)}</h4>{escape(model.method)}, {model.price}'
-        f" {_SOURCES[model.source]}; fit {model.window:,} bars, z {model.z_window:,} bars, correlation {model.correlation_window:,}"
+        f" {SOURCES[model.source]}; fit {model.window:,} bars, z {model.z_window:,} bars, correlation {model.correlation_window:,}"
         " returns</div>"
     )
 
 
-_SOURCES = {"close": "closes", "vwap": "mean prices"}
+SOURCES = {"close": "closes", "vwap": "mean prices"}

@@ -12,7 +12,7 @@ import pytest
 from desk_page import DeskPage
 from desk_rows import FORMING_OFF, Market, Writer
 
-from dashboard.frame import BROWSER_COLUMNS
+from dashboard.frame import BROWSER_COLUMNS, TICKS_FIELD
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 from flows.storage.client import connect
@@ -52,7 +52,7 @@ def from_sql(questdb: ManagedServer, dataset: str, rows: Market, limit: int) -> 
             fields = ", ".join(name.removeprefix(f"{leg}_") for name in legs)
             query = f"SELECT {fields} FROM {dataset}_bars_1s WHERE symbol = %s LIMIT -{limit}"  # noqa: S608
             found.update(zip(legs, np.array(connection.execute(query, (symbol,)).fetchall(), float).T, strict=True))
-        stats = [name for name in names if name not in found]
+        stats = [name for name in names if name not in found and name != TICKS_FIELD]
         query = f"SELECT {', '.join(stats)} FROM {dataset}_pair_stats_1s LIMIT -{limit}"  # noqa: S608
         found.update(zip(stats, np.array(connection.execute(query).fetchall(), float).T, strict=True))
     return found

@@ -1,7 +1,7 @@
 /* From the rows of the look-back to what is drawn. */
 
 const NO_BAR = { open: NaN, high: NaN, low: NaN, close: NaN, volume: NaN };
-const LINES = { spread: "spread", mean: "spread_mean", zscore: "zscore", correlation: "correlation", r_squared: "r_squared", hedge_ratio: "hedge_ratio" };
+const LINES = { spread: "spread", mean: "spread_mean", zscore: "zscore", correlation: "correlation", r_squared: "r_squared", ticks: "ticks_correlation", hedge_ratio: "hedge_ratio" };
 
 Object.assign(Desk.prototype, {
   /* Rows [i0, i1) of the source into the drawn one, `merge` bars to one: open first, high max, low min, volume sum, the rest last.
@@ -37,6 +37,12 @@ Object.assign(Desk.prototype, {
         const value = d[column][j - 1];
         out[name].push(name === "spread" || name === "mean" ? value * scale : value);
       }
+      const open = this.spreadOpen(i), close = d.spread[j - 1] * scale, body = this.bodies() && at >= x_range.start && at <= x_range.end;
+      out.error.push(errorAt(d, j - 1));
+      out.spread_top.push(body ? Math.max(open, close) : NaN);
+      out.spread_bottom.push(body ? Math.min(open, close) : NaN);
+      out.spread_colour.push(this.colour(close >= open ? "up" : "down"));
+      out.spread_fill.push(this.colour(close >= open ? "panel" : "down"));
       before = d.time[i];
       i = j;
     }
@@ -44,31 +50,58 @@ Object.assign(Desk.prototype, {
     this.copyBands(i0, i1, merge);
   },
 
-  /* ±1 σ and ±entry σ around the mean as closed outlines, one per stretch without holes. */
+  /* Where the spread stood at the open of a bar, by the bar's own line: of its prices at the close only the differences to the opens are
+     needed, as intercept and all else is in the stored spread. The extremes of two legs are not of one moment: there is no high or low. */
+  spreadOpen(i) {
+    const d = source.data, price = this.m.unit === "bp" ? Math.log : (u) => u, change = (leg) => price(d[`${leg}_open`][i]) - price(d[`${leg}_close`][i]);
+    return (d.spread[i] + change("y") - d.hedge_ratio[i] * change("x")) * this.m.scale;
+  },
+
+  /* Whether the spread is drawn as candles: wanted, and possible. */
+  bodies() { return this.asked().bodies === true && !this.m.no_bodies; },
+
+  showBodies(bodies) {
+    this.ask({ bodies });
+    this.schedule();
+  },
+
+  /* ±1 σ and ±entry σ around the mean of the spread, and ±1 error around the hedge ratio. */
   copyBands(i0, i1, merge) {
-    const d = source.data, { scale, entry, step } = this.m, x = [], inner = [], outer = [];
+    const d = source.data, { scale, entry } = this.m;
+    bands.data = this.outlines(i0, i1, merge, (i) => d.spread_mean[i] + d.spread_std[i], {
+      inner: (i, side) => (d.spread_mean[i] + side * d.spread_std[i]) * scale,
+      outer: (i, side) => (d.spread_mean[i] + side * entry * d.spread_std[i]) * scale,
+    });
+    errors.data = this.outlines(i0, i1, merge, (i) => d.hedge_ratio[i] + errorAt(d, i), { band: (i, side) => d.hedge_ratio[i] + side * errorAt(d, i) });
+  },
+
+  /* Closed outlines, one per stretch without holes in which `known` is a number: there along the upper edges, and back along the lower. */
+  outlines(i0, i1, merge, known, edges) {
+    const d = source.data, out = Object.fromEntries(["x", ...Object.keys(edges)].map((name) => [name, []]));
     const close = (stretch) => {
       if (!stretch.length) return;
       for (const side of [1, -1]) {
         for (const i of side === 1 ? stretch : stretch.slice().reverse()) {
-          x.push(d.time[i]);
-          inner.push((d.spread_mean[i] + side * d.spread_std[i]) * scale);
-          outer.push((d.spread_mean[i] + side * entry * d.spread_std[i]) * scale);
+          out.x.push(d.time[i]);
+          for (const name in edges) out[name].push(edges[name](i, side));
         }
       }
-      x.push(NaN); inner.push(NaN); outer.push(NaN);
+      for (const name in out) out[name].push(NaN);
     };
     let stretch = [], before = null;
     for (let i = i1 - 1 - merge * Math.floor((i1 - 1 - i0) / merge); i < i1; i += merge) {
-      const known = Number.isFinite(d.spread_mean[i] + d.spread_std[i]);
-      if (!known || (before !== null && d.time[i] - before > 1.5 * step * merge)) { close(stretch); stretch = []; }
-      if (known) stretch.push(i);
+      const there = Number.isFinite(known(i));
+      if (!there || (before !== null && d.time[i] - before > 1.5 * this.m.step * merge)) { close(stretch); stretch = []; }
+      if (there) stretch.push(i);
       before = d.time[i];
     }
     close(stretch);
-    bands.data = { x, inner, outer };
+    return out;
   },
 });
+
+/* The error of the hedge ratio: the robust one where there is one. */
+const errorAt = (d, i) => Number.isFinite(d.hedge_ratio_se_hac[i]) ? d.hedge_ratio_se_hac[i] : d.hedge_ratio_se[i];
 
 function gap(out, at) {
   for (const name of Object.keys(out)) out[name].push(name === "time" ? at : name === "width" ? 0 : name.endsWith("colour") || name.endsWith("fill") ? null : name.endsWith("gap") ? false : NaN);

@@ -2,7 +2,7 @@
 
    Runs once as the body of a CustomJS. `source` holds the whole look-back and is written by the server (patch, stream); everything
    else here is drawn from it and never sent back. source.tags[0] says how to draw:
-   { key, y, x, step (ms per bar), scale, unit, entry, exit (both may run ahead of the server's), down, replay, now (server's clock in ms) }. */
+   { key, y, x, step (ms per bar), scale, unit, no_ticks and no_bodies (why not, or ''), entry, exit (both may run ahead of the server's), down, replay, now (server's clock in ms) }. */
 
 const MAX_DRAWN = 400, LEGS = ["y", "x"];
 
@@ -40,7 +40,7 @@ class Desk {
     signal_rows.connect(signal_rows.properties.data.change, again);
     signal_rows.connect(signal_rows.properties.tags.change, () => this.hear());
     layout.connect(layout.properties.visible.change, again);
-    nav.connect(nav.properties.tags.change, () => this.views());
+    nav.connect(nav.properties.tags.change, () => { this.views(); this.schedule(); });
     source.document.on_event("connection_lost", () => this.reload());
     setInterval(() => this.tick(), 250);
     this.meta();
@@ -98,7 +98,7 @@ class Desk {
   }
 
   clear() {
-    if (view.data.time.length) { view.data = Object.fromEntries(Object.keys(view.data).map((k) => [k, []])); bands.data = { x: [], inner: [], outer: [] }; }
+    if (view.data.time.length) { view.data = Object.fromEntries(Object.keys(view.data).map((k) => [k, []])); bands.data = { x: [], inner: [], outer: [] }; errors.data = { x: [], band: [] }; }
     for (const axis of [...time_axes, ...Object.values(figures).map((figure) => figure.right[0])]) axis.visible = false;
     for (const leg of LEGS) last[leg].location = null;
     for (const mark of Object.values(marks)) mark.data = Object.fromEntries(Object.keys(mark.data).map((name) => [name, []]));

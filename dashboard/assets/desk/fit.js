@@ -27,14 +27,19 @@ Object.assign(Desk.prototype, {
       this.mark(leg, a, b, 0.035 * (top - bottom));
     }
     set("norm", over("y_norm", "x_norm"), 0.08, 0.08, 0.1);
-    let [low, high] = over("spread", "mean");
+    const bodies = this.bodies();
+    spread_as.line.visible = !bodies;
+    spread_as.bodies.visible = bodies;
+    let [low, high] = over("spread", "mean", ...(bodies ? ["spread_top", "spread_bottom"] : []));
     for (const u of bands.data.outer) { if (u < low) low = u; if (u > high) high = u; }
     set("spread", [low, high]);
     [low, high] = over("zscore");
     if (!this.pulled) set("zscore", [Math.min(low, -1.15 * entry), Math.max(high, 1.15 * entry)]);  // a scale that moved would pull the line from the hand
     this.markLacks(a, b);
-    set("correlation", over("correlation", "r_squared"), 0.1, 0.1, 0.1);
-    set("hedge", over("hedge_ratio"), 0.1, 0.1, 0.01);
+    set("correlation", over("correlation", "r_squared", "ticks"), 0.1, 0.1, 0.1);
+    [low, high] = over("hedge_ratio");
+    for (let i = a; i < b; i++) { low = Math.min(low, v.hedge_ratio[i] - v.error[i] || low); high = Math.max(high, v.hedge_ratio[i] + v.error[i] || high); }
+    set("hedge", [low, high], 0.1, 0.1, 0.01);
   },
 
   /* A diamond above each bar in view that lacks trades; mostly there is none, and nothing to draw. */

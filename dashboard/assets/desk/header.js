@@ -47,7 +47,7 @@ Object.assign(Desk.prototype, {
   },
 
   buttons() {
-    const state = `${this.following}/${this.wanted}/${this.chosen}`;
+    const bodies = this.asked().bodies === true, state = `${this.following}/${this.wanted}/${this.chosen}/${bodies}`;
     if (state === this.pressed) return;
     const root = Bokeh.index.find_one(controls)?.shadow_el;
     if (!root?.querySelector("button.live")) return;
@@ -56,6 +56,7 @@ Object.assign(Desk.prototype, {
       const bars = button.dataset.bars === "all" ? Infinity : Number(button.dataset.bars);
       button.setAttribute("aria-pressed", String(bars === this.wanted));
     }
+    for (const button of root.querySelectorAll("button[data-bodies]")) button.setAttribute("aria-pressed", String(Boolean(button.dataset.bodies) === bodies));
     root.querySelector("button.live").classList.toggle("paused", !this.following);
     const explain = root.querySelector("button.explain");
     explain.classList.toggle("paused", this.chosen !== null);

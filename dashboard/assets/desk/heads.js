@@ -31,10 +31,19 @@ Object.assign(Desk.prototype, {
     const lacking = [["y", y], ["x", x]].filter(([leg]) => newest.stats >= 0 && d[`${leg}_gap`][newest.stats] === 1).map(([, symbol]) => escaped(symbol));
     const missing = lacking.length ? `<span class="amber">◆ trades missing: ${lacking.join(", ")}</span>` : "";
     const places = unit === "bp" ? 2 : 4;
-    head("spread", `Spread, ${unit}`, colour("spread", shown(value("spread") * scale, places)) +
-      `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span><span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>` + missing);
+    const now = colour("spread", shown(value("spread") * scale, places)), open = newest.stats >= 0 ? this.spreadOpen(newest.stats) : NaN;
+    const drawn = this.bodies() ? '<span title="each bar by its own line; the extremes of two legs are not of one moment">open to close, no high or low</span>'
+      : this.asked().bodies ? `<span class="amber">no candles: ${escaped(this.m.no_bodies)}</span>` : `<span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>`;
+    head("spread", `Spread, ${unit}`, (this.bodies() ? `<span>O ${colour("spread", shown(open, places))}</span><span>C ${now}</span>` + drawn : now) +
+      `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span>` + (this.bodies() ? "" : drawn) + missing);
     head("zscore", "z-score, in-sample", `${colour("zscore", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>` + missing);
-    head("correlation", "Correlation · R²", `<span>ρ ${colour("correlation", shown(value("correlation"), 3))}</span><span>R² ${shown(value("r_squared"), 3)}</span>`);
-    head("hedge", "Hedge ratio β", `${colour("amber", shown(value("hedge_ratio"), 4))}<span>± ${shown(value("hedge_ratio_se"), 4)}</span>`);
+    head("correlation", "Correlation · R²", `<span>ρ ${colour("correlation", shown(value("correlation"), 3))}</span><span>R² ${shown(value("r_squared"), 3)}</span>` + this.ticksHead(colour, d, hover ? i : lastIndex(d.ticks_correlation), hover));
+    head("hedge", "Hedge ratio β", `${colour("amber", shown(value("hedge_ratio"), 4))}<span>± ${shown(newest.stats >= 0 ? errorAt(d, newest.stats) : NaN, 4)}</span><span title="the band; robust: allows for autocorrelation">${Number.isFinite(value("hedge_ratio_se_hac")) ? "robust error" : "plain error"}</span>`);
+  },
+
+  /* Correlation of the ticks; without a pointer the newest that is of now, else why there is none. */
+  ticksHead(colour, d, i, hover) {
+    const why = hover ? "" : this.m.no_ticks, known = i >= 0 && !why && Number.isFinite(d.ticks_correlation[i]);
+    return `<span title="Hayashi-Yoshida: of the trades at their own times">ticks ${known ? colour("ticks", shown(d.ticks_correlation[i], 3)) : DASH}${why ? ` <small>${escaped(why)}</small>` : ""}</span>`;
   },
 });

@@ -10,7 +10,7 @@ import numpy as np
 from dashboard.data import Catalogue, MissingTableError
 from dashboard.explaining import Asked, Explained, Say
 from dashboard.feed import FLOW_SILENT_AFTER_S, Answer, FeedEvent, LegStatus, StageLatency
-from dashboard.frame import COLUMNS, ROW_OF, Rows
+from dashboard.frame import CLOSED, COLUMNS, ROW_OF, Rows
 from dashboard.health import Distribution, TableStanding
 from dashboard.hub import Feed, Hub, QualityWatch
 from dashboard.quality import Quality, Ticks
@@ -53,7 +53,7 @@ class Bars:
             raise self.problem
         index = np.arange(max(self.first, (since_us or 0) // 1_000_000), self.count)[-limit:]
         values = np.tile(index.astype(float), (len(COLUMNS), 1))
-        for name in ("y_closed", "x_closed", "stats_closed"):
+        for name in CLOSED:
             values[ROW_OF[name]] = 1.0
         return Rows(index * 1_000_000, values)
 
