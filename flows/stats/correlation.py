@@ -43,7 +43,7 @@ def _correlation(window: F64, out: F64) -> None:
         sxx, syy, sxy = window[4, j], window[5, j], window[6, j]
         if not (sxx > 0.0 and syy > 0.0):
             out[j] = math.nan
-        elif 1.0 - sxy * sxy / (sxx * syy) < _PERFECT:
+        elif window[7, j] < _PERFECT:
             out[j] = math.copysign(1.0, sxy)
         else:
             out[j] = sxy / math.sqrt(sxx * syy)

@@ -139,10 +139,10 @@ def _follow(index: I64, logs: F64, begin: I64, first: I64, end: I64, runs: I64, 
     """Runs and returns of the new rows, from the row before each."""
     for p in range(len(begin)):
         for j in range(first[p], end[p]):
-            follows = j > begin[p] and index[j] == index[j - 1] + 1
-            runs[j] = runs[j - 1] + 1 if follows else 1
-            for k in range(len(logs)):
-                returns[k, j] = logs[k, j] - logs[k, j - 1] if follows else math.nan
+            runs[j] = runs[j - 1] + 1 if j > begin[p] and index[j] == index[j - 1] + 1 else 1
+        for k in range(len(logs)):
+            for j in range(first[p], end[p]):
+                returns[k, j] = logs[k, j] - logs[k, j - 1] if runs[j] > 1 else math.nan
 
 
 @njit(cache=True)

@@ -145,10 +145,9 @@ def _kalman(
 @njit(cache=True)
 def _start(window: F64, n: int, delta_alpha: float, delta_beta: float, carried: F64) -> None:
     """Begin with the least squares line of a window, if it is full and has noise."""
-    sxx, syy, sxy = window[4], window[5], window[6]
+    sxx, syy, sxy, unexplained = window[4], window[5], window[6], window[7]
     if not (sxx > 0.0 and syy > 0.0):
         return
-    unexplained = 1.0 - sxy * sxy / (sxx * syy)
     if unexplained < _PERFECT:
         return
     ve = unexplained * syy / (n - 2)

@@ -57,7 +57,7 @@ def _ols(x: F64, y: F64, window: F64, n: int, out: F64, residual_std: F64) -> No
     """Rows 0 to 4 of `out` and the residuals' standard deviation. The order of operations is part of the definition."""
     for j in range(len(x)):
         ax, ay, mx, my = window[0, j], window[1, j], window[2, j], window[3, j]
-        sxx, syy, sxy = window[4, j], window[5, j], window[6, j]
+        sxx, syy, sxy, unexplained = window[4, j], window[5, j], window[6, j], window[7, j]
         if not sxx > 0.0:  # flat x, or not a number
             out[:5, j] = math.nan
             residual_std[j] = math.nan
@@ -67,7 +67,6 @@ def _ols(x: F64, y: F64, window: F64, n: int, out: F64, residual_std: F64) -> No
             r_squared = math.nan
         else:
             beta = sxy / sxx
-            unexplained = 1.0 - sxy * sxy / (sxx * syy)
             if unexplained < _PERFECT:
                 se = spread = deviation = 0.0
                 r_squared = 1.0

@@ -41,10 +41,13 @@ def in_sample_own_window(x: F64, y: F64, beta: F64, spread: F64, residual_std: F
 
     Args:
         x, y, beta, spread, residual_std: shape (rows,). A residual deviation of 0 is a perfect fit and gives no z.
-        window: moments of the last w bars, shape (7, rows).
+        window: moments of the last w bars, shape (8, rows).
 
     Returns:
         rows (spread_mean, spread_std, zscore) with `zscore = (spread - spread_mean) / spread_std`, shape (3, rows).
+
+    The squared deviations are those from the window's own least squares line, and what turning it to the given one adds: both are
+    positive, where `Syy - 2β·Sxy + β²·Sxx` is a small difference of large numbers.
     """
     out = np.empty((3, len(spread)))
     _own_window(x, y, beta, spread, residual_std, window, w, out)
@@ -59,17 +62,24 @@ def _own_window(x: F64, y: F64, beta: F64, spread: F64, residual_std: F64, windo
             out[2, j] = math.nan
             continue
         b = beta[j]
-        g = b * b * window[4, j]
-        syy = window[5, j]
-        vs = syy - 2.0 * b * window[6, j] + g
+        vs = _squares(b, window[4, j], window[5, j], window[6, j], window[7, j])
         deviation = ((y[j] - window[1, j]) - window[3, j]) - b * ((x[j] - window[0, j]) - window[2, j])
         out[0, j] = spread[j] - deviation
-        if vs > _ROUNDING * (syy + g):
+        if vs > _ROUNDING * (window[5, j] + b * b * window[4, j]):
             out[1, j] = math.sqrt(vs / (w - 1))
             out[2, j] = deviation / out[1, j]
         else:
             out[1, j] = math.nan if math.isnan(vs) else 0.0
             out[2, j] = math.nan
+
+
+@njit(cache=True)
+def _squares(b: float, sxx: float, syy: float, sxy: float, unexplained: float) -> float:
+    """Of the deviations from a line of slope b through the means."""
+    if sxx > 0.0 and syy > 0.0:
+        turned = sxy - b * sxx
+        return syy * unexplained + turned * turned / sxx
+    return syy + b * b * sxx  # a leg is flat, or not a number
 
 
 def one_step(run: I64, x: F64, y: F64, beta: F64, residual_std: F64, window: F64) -> F64:

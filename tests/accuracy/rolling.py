@@ -15,7 +15,6 @@ from tests.pair_series import pair_bars
 from tests.rolling_sums import add_and_remove, ols_of, pandas_rolling
 
 EXACT = "exact integers"
-NEARLY = 1e-6
 ROLLED = {"add and remove": add_and_remove, "pandas rolling": pandas_rolling}
 Columns = Mapping[str, np.ndarray]
 
@@ -122,8 +121,7 @@ class Scale:
 
     Attributes:
         slope: sd(y)/sd(x). level: size of the prices, along y. in_bp: basis points that a spread of 1 is.
-        sure: the axis of `tls` is one: no axis of a round cloud is first. nearly: 1 - R² is below `NEARLY`, so that what is left of y's
-            variance has lost as many digits. sure_before, nearly_before: of the bar before. flat: a leg does not move.
+        sure: the axis of `tls` is one: no axis of a round cloud is first. sure_before: of the bar before. flat: a leg does not move.
         gap: how much longer the cloud of points is than wide, 0 (round) to 1.
     """
 
@@ -136,9 +134,8 @@ class Scale:
             self.gap = np.sqrt((m["syy"] - m["sxx"]) ** 2 + 4 * m["sxy"] ** 2) / (m["syy"] + m["sxx"])
             self.in_bp = 1e4 / (1 + size if log else np.abs(y) + size * np.abs(x))
         self.flat = (m["sxx"] == 0) | (m["syy"] == 0)
-        self.nearly = (r_squared > 1 - NEARLY) & (r_squared < 1)
         self.sure = (self.gap > 1e-3) & ~(r_squared < 1e-6) if method == "tls" else np.ones(len(x), bool)
-        self.sure_before, self.nearly_before = (np.append(False, of[:-1]) for of in (self.sure, self.nearly))
+        self.sure_before = np.append(False, self.sure[:-1])
 
     def cut(self, rows: slice) -> "Scale":
         """Of some bars."""
@@ -167,17 +164,14 @@ def add_line(tally: Tally, got: Columns, wanted: Columns, size: Scale, method: s
         value = wanted["spread"] * size.in_bp if name == "spread_bp" else wanted[name]
         tally.add(name, got[name], value, "residuals' sd", 1e-9, scale, among)
     z = np.maximum(1, np.abs(wanted["zscore_one_step"]))
-    for name, unit, tolerance, scale, among, nearly in (
-        ("hedge_ratio_se", RELATIVE, 1e-8, wanted["hedge_ratio_se"], sure, size.nearly),
-        ("r_squared", ABSOLUTE, 1e-11, 1.0, True, size.nearly),
-        ("spread_std", RELATIVE, 1e-8, wanted["spread_std"], sure, size.nearly),
-        ("zscore", ABSOLUTE, 1e-9, 1.0, sure, size.nearly),
-        ("zscore_one_step", "max(1, |z|)", 1e-9, z, size.sure_before, size.nearly_before),
+    for name, unit, tolerance, scale, among in (
+        ("hedge_ratio_se", RELATIVE, 1e-8, wanted["hedge_ratio_se"], sure),
+        ("r_squared", ABSOLUTE, 1e-11, 1.0, True),
+        ("spread_std", RELATIVE, 1e-8, wanted["spread_std"], sure),
+        ("zscore", ABSOLUTE, 1e-9, 1.0, sure),
+        ("zscore_one_step", "max(1, |z|)", 1e-9, z, size.sure_before),
     ):
-        tally.add(name, got[name], wanted[name], unit, tolerance, scale, among & ~nearly)
-        if (nearly & among & ~np.isnan(wanted[name])).any():
-            looser = 1e-9 if name == "r_squared" else 1e-6
-            tally.add(f"{name}, 1 - R² < 1e-6", got[name], wanted[name], unit, looser, scale, among & nearly)
+        tally.add(name, got[name], wanted[name], unit, tolerance, scale, among)
     if size.flat.any():
         tally.add("zscore, a leg flat: null", np.isnan(got["zscore"]), 1.0, EQUAL, 0.0, among=size.flat)
 

@@ -157,11 +157,11 @@ def test_every_method_keeps_the_estimator_contract(name: str) -> None:
 
 
 def test_warming_up_leaves_nothing_to_compile_for_the_first_bar() -> None:
-    from flows.stats import moments, ols, zscore
+    from flows.stats import block_sums, ols, zscore
 
     models = (MODEL, replace(MODEL, z_window=10))
     warm_up(models)
-    kernels = (moments._block_moments, ols._ols, zscore._one_step, zscore._in_sample, zscore._own_window)
+    kernels = (block_sums.block_moments, ols._ols, zscore._one_step, zscore._in_sample, zscore._own_window)
     before = [len(kernel.signatures) for kernel in kernels]
     assert all(count == 1 for count in before)
     statistics = PairStatistics((PAIR,), Interval.S1, models, LIMIT_MS)

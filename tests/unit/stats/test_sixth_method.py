@@ -28,7 +28,7 @@ class LogRatio(RollingLine):
     """The fixed hedge ratio 1: the spread is the ratio of the prices about its mean."""
 
     def _fit(self, x: F64, y: F64, window: F64, out: F64, residual_std: F64) -> None:
-        ax, ay, mx, my, sxx, syy, sxy = window
+        ax, ay, mx, my, sxx, syy, sxy, _ = window
         rss = sxx + syy - 2.0 * sxy
         known = rss >= 0.0
         out[:5] = np.nan
