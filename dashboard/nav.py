@@ -12,7 +12,8 @@ _VIEWS = "".join(
 
 
 TOOLS = """<div class="tools"><button class="theme" aria-label="Switch between dark and light" title="dark or light (t)"
- onclick="pairsDesk.switchTheme()">◐</button></div>"""
+ onclick="pairsDesk.switchTheme()">◐</button><button aria-label="Keyboard shortcuts" title="keys (?)" aria-haspopup="dialog"
+ onclick="pairsDesk.sheet()">?</button></div>"""
 """What stands at the right end of the header."""
 
 

@@ -116,6 +116,14 @@ def keep_requests_local(document: Any) -> None:
     document.template_variables["dist_url"] = _LOCAL_DIST
 
 
+class _Frame(pn.template.FastListTemplate):
+    """Panel's template, but `theme` of the address is ours: Panel would look it up among its own names, and fail."""
+
+    @staticmethod
+    def _get_theme_from_query_args() -> None:
+        return None
+
+
 def template(title: str, first: str = "") -> Any:
     """The empty page.
 
@@ -124,7 +132,7 @@ def template(title: str, first: str = "") -> Any:
     """
     first = first or "dark"
     style = PALETTES[first]
-    return pn.template.FastListTemplate(
+    return _Frame(
         title=title, site="", theme="dark", theme_toggle=False, main_layout=None, font_url="", font=FONT, sidebar_width=208,
         busy_indicator=None, raw_css=[f"{_variables(first)}\n{_PAGE_CSS}"], background_color=style.ground, neutral_color=style.panel,
         accent_base_color=style.leg_x, header_background=style.ground, header_color=style.text, shadow=False, corner_radius=4,

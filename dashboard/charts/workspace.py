@@ -14,19 +14,8 @@ from dashboard.signals import Crossing
 from dashboard.state import THRESHOLDS
 
 _SCRIPTS = (
-    "text",
-    "series",
-    "desk",
-    "copy",
-    "fit",
-    "pointer",
-    "heads",
-    "thresholds",
-    "signals",
-    "header",
-    "paint",
-    "start",
-)
+    "text", "series", "desk", "copy", "fit", "pointer", "heads", "thresholds", "signals", "header", "paint", "words", "keyboard", "start",
+)  # fmt: skip
 """What makes up the script of the page, in order: `desk` is the object, the files after it add to what it can do."""
 _DESK_JS = "\n".join((theme.ASSETS / "desk" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
 _LEG_COLUMNS = ("open", "high", "low", "close", "volume", "colour", "fill", "norm", "gap")

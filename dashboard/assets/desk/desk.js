@@ -20,8 +20,8 @@ class Desk {
     this.painted = new WeakMap();  // model -> theme it has been painted for
     this.pulled = null;       // the threshold that is being dragged
     this.toasts = Object.assign(document.createElement("div"), { className: "toasts" });
-    this.toasts.setAttribute("aria-live", "polite");
-    document.body.append(this.toasts);
+    this.status = Object.assign(document.createElement("div"), { className: "said" });  // what a screen reader says
+    for (const region of [this.toasts, this.status]) { region.setAttribute("aria-live", "polite"); document.body.append(region); }
     const again = () => this.schedule();
     source.connect(source.streaming, again);
     source.connect(source.patching, again);
@@ -45,6 +45,7 @@ class Desk {
     setInterval(() => this.tick(), 250);
     this.meta();
     this.firstTheme();
+    this.listenToKeys();
     this.schedule();
   }
 

@@ -30,6 +30,8 @@ Object.assign(Desk.prototype, {
       : `<span>last bar <b>${span(Math.max(0, now - closed))}</b></span>`;
     const text = `<div class="bar">${state}${age}<span><span class="wide">${stamp.slice(0, 10)} </span><b>${stamp.slice(11, 19)}</b> UTC</span></div>`;
     if (clock.text !== text) clock.text = text;
+    this.describe();
+    this.sayState();
   },
 
   asked() { return nav.tags[0]; },

@@ -1,15 +1,19 @@
 /* The read-out in the head line of every chart. */
 
 Object.assign(Desk.prototype, {
-  /* The read-out: the bar under the pointer, else the newest one. */
-  heads() {
-    const d = source.data, n = d.time.length, { y = "", x = "", scale = 1, unit = "", step = 1 } = this.m;
-    const hover = this.hovered !== null && n > 0;
-    const i = hover ? nearest(d.time, this.hovered, step) : n - 1;
-    const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
-    // Without a pointer each part shows its own newest row: legs and statistics of one bar do not arrive at the same moment.
+  /* Which row each part of a read-out is of, and its values: the bar under the pointer, else the newest one. Without a pointer each part
+     has a newest row of its own: legs and statistics of one bar do not arrive at the same moment. */
+  readout(hover) {
+    const d = source.data, i = hover ? nearest(d.time, this.hovered, this.m.step ?? 1) : d.time.length - 1;
     const newest = hover ? { y: i, x: i, stats: i } : { y: lastIndex(d.y_closed), x: lastIndex(d.x_close), stats: lastIndex(d.stats_closed) };
     const value = (name) => { const k = newest[name.slice(0, 2) === "y_" ? "y" : name.slice(0, 2) === "x_" ? "x" : "stats"]; return k >= 0 ? d[name][k] : NaN; };
+    return { d, i, newest, value };
+  },
+
+  heads() {
+    const { y = "", x = "", scale = 1, unit = "" } = this.m, hover = this.hovered !== null && source.data.time.length > 0;
+    const { d, i, newest, value } = this.readout(hover);
+    const at = i >= 0 ? clockText(d.time[i]).slice(0, 19).replace("T", " ") : "";
     const head = (panel, title, values) => {
       const [name, body] = this.m.step ? [title, values] : ["", ""];
       const brief = LEGS.includes(panel), time = at && (hover || brief) ? `<span class="at">${brief ? at.slice(11) : at} UTC</span>` : "";

@@ -17,6 +17,7 @@ Object.assign(Desk.prototype, {
     const theme = this.theme === "dark" ? "light" : "dark";
     keep("theme", theme);
     this.paint(theme);
+    this.say(`${theme} theme`);
     this.ask({ theme });
   },
 

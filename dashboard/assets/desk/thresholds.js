@@ -22,7 +22,7 @@ Object.assign(Desk.prototype, {
     this.m = { ...this.m, ...now };
     this.levels();
     this.schedule();
-    if (final) { this.ask(now); this.fields(true); }
+    if (final) { this.ask(now); this.fields(true); this.say(`entry ${now.entry}, exit ${now.exit}`); }
   },
 
   /* Zones and lines of the z chart. */

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import panel as pn
 import panel.reactive
 from bokeh.document import Document
 from panel.io.resources import CDN_DIST
@@ -13,6 +14,7 @@ from dashboard import theme
 def test_the_private_names_are_there() -> None:
     assert isinstance(Fast._resources, dict)
     assert hasattr(panel.reactive, "CDN_DIST")
+    assert hasattr(pn.template.FastListTemplate, "_get_theme_from_query_args")
 
 
 def test_no_font_and_no_cdn_is_named() -> None:
