@@ -15,6 +15,7 @@ from psycopg import sql
 
 from dashboard.analysis.data import read_lead, read_looks, read_rows
 from dashboard.analysis.rows import LeadRows, LookRows, PairRows
+from dashboard.analysis.ticks import TickGrids, TicksAsked, read_ticks
 from dashboard.board import Board
 from dashboard.board_data import Looks, read_all_looks, read_board, read_closes
 from dashboard.correlations import Closes
@@ -217,6 +218,10 @@ class Reader:
     def closes(self, dataset: str, interval: Interval, held: Closes) -> Closes:
         """The last prices of all symbols of `held`, brought up to date. Raises as `rows`."""
         return read_closes(self._query, dataset, interval, held)
+
+    def ticks(self, asked: TicksAsked) -> TickGrids:
+        """Trades over a range, counted by the database. As `analysis_looks`."""
+        return read_ticks(self._query, MissingTableError, asked)
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
         """The recipe of one stored row. Takes seconds, most of them for a first import; `say` is told of what is being done.

@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from dashboard.analysis.rows import Asked as ToAnalyse
+from dashboard.analysis.ticks import TicksAsked
+from dashboard.analysis.ticks_watch import Source as TicksSource
+from dashboard.analysis.ticks_watch import TicksWatch
 from dashboard.analysis.watch import AnalysisWatch
 from dashboard.analysis.watch import Source as AnalysisSource
 from dashboard.board_watch import BoardFeed, BoardSource, CorrelationWatch, LooksWatch
@@ -35,7 +38,7 @@ _EVENTS = 300
 P = TypeVar("P", bound=Poller[Any])
 
 
-class Source(HealthSource, AnalysisSource, BoardSource, Protocol):
+class Source(HealthSource, AnalysisSource, TicksSource, BoardSource, Protocol):
     """What a poller asks: `dashboard.data.Reader`, or a stand-in of a test."""
 
     def catalogue(self, dataset: str) -> Catalogue | None: ...
@@ -290,6 +293,10 @@ class Hub:
     def analysis(self, asked: ToAnalyse) -> AnalysisWatch:
         """The analysis of a pair and model."""
         return self._kept((AnalysisWatch, asked), lambda: AnalysisWatch(self._open_source(), asked))
+
+    def ticks(self, asked: TicksAsked) -> TicksWatch:
+        """The trades of both legs over a range."""
+        return self._kept((TicksWatch, asked), lambda: TicksWatch(self._open_source(), asked))
 
     def explainer(self, told: Callable[[], None]) -> Explainer:
         """What makes the explanations of one page: `told` is called on the event loop at every step."""

@@ -56,7 +56,7 @@ class Session:
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
         self._page = self._frame()
         self.template = self._layout()
-        desk.param.watch(lambda *_events: self._turn(), list(ASKED.values()))
+        desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks"])
         desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
         self.refresh()
 

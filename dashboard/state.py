@@ -9,6 +9,7 @@ from urllib.parse import quote
 import numpy as np
 import param
 
+from dashboard.analysis.ticks import RANGES
 from dashboard.data import Catalogue
 from dashboard.frame import Frame
 from dashboard.selection import Selection
@@ -22,6 +23,7 @@ VIEWS = ("workspace", "pairs", "analysis", "health", "explain")
 EARLIER_VIEWS = {"feed": "health"}
 """Names that addresses of earlier versions have."""
 SPREADS = ("", "line", "candles")
+TICK_RANGES = tuple(RANGES)
 THEMES = ("", "dark", "light")
 """'' is what the browser was used with last."""
 LOOKBACKS = (600, 1800, 5000)
@@ -43,6 +45,7 @@ class Desk(param.Parameterized):
         board_sort: one of `BOARD_COLUMNS`, with a minus for largest first; '' for the order of the catalogue.
         board_filter: words of which all must stand in a row of the table of pairs. board_map: what its heat map shows.
         bodies: whether the spread is drawn as candles.
+        ticks: how far back the pictures of trades reach.
         explain: time of the bar whose numbers are to be explained, as it stands in the address; '' for the newest closed one.
     """
 
@@ -55,6 +58,7 @@ class Desk(param.Parameterized):
     gaps_only: bool = param.Boolean(False)
     explain: str = param.String("")
     bodies: bool = param.Boolean(False)
+    ticks: str = param.Selector(default=TICK_RANGES[0], objects=list(TICK_RANGES))
     theme: str = param.Selector(default=THEMES[0], objects=list(THEMES))
     board_sort: str = param.String("")
     board_filter: str = param.String("")
@@ -105,6 +109,10 @@ class Desk(param.Parameterized):
             self.view = known
         else:
             remarks.append(f'address: view must be one of {", ".join(VIEWS)}, was "{view}"')
+        if (ticks := query.get("ticks", TICK_RANGES[0])) in TICK_RANGES:
+            self.ticks = ticks
+        else:
+            remarks.append(f'address: ticks must be one of {", ".join(TICK_RANGES)}, was "{ticks}"')
         if (theme := query.get("theme", "")) in THEMES:
             self.theme = theme
         else:
@@ -158,6 +166,7 @@ class Desk(param.Parameterized):
             "explain": self.explain if self.view == "explain" else "", "theme": self.theme,
             "sort": self.board_sort, "filter": self.board_filter, "map": "" if self.board_map == BOARD_MAPS[0] else self.board_map,
             "spread": "candles" if self.bodies else "",
+            "ticks": "" if self.ticks == TICK_RANGES[0] else self.ticks,
         }  # fmt: skip
         return "?" + "&".join(f"{key}={quote(value, safe='/:')}" for key, value in values.items() if value)
 

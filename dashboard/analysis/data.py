@@ -95,7 +95,7 @@ def _newest(query: Query, table: str, dataset: str) -> int:
 
 
 def _rows(query: Query, of: Selection, since_us: int) -> PairRows:
-    pair, since = of.pair, _naive(since_us)
+    pair, since = of.pair, naive(since_us)
     bars = query(_composed(_BARS, LEG_FIELDS, bars_table(of.interval).name, of.dataset), (pair.y, pair.x, since))
     statistics = _composed(_STATS, STATS_FIELDS, pair_stats_table(of.interval).name, of.dataset)
     return joined(pair, bars, query(statistics, (str(pair), of.model, since)))
@@ -138,10 +138,10 @@ def read_looks(query: Query, missing: type[Exception], of: Selection, held: Look
             if len(held.times)
             else max(_newest(query, name, of.dataset) - _PERIODS * rule.period_us, 0)
         )
-        rows = query(_composed(_LOOKS, HISTORY_FIELDS, name, of.dataset), (str(of.pair), _naive(since)))
+        rows = query(_composed(_LOOKS, HISTORY_FIELDS, name, of.dataset), (str(of.pair), naive(since)))
         if not rows:
             return held
-        newest = query(_composed(_LOOK, names, name, of.dataset), (str(of.pair), _naive(rows[-1][0])))[-1]
+        newest = query(_composed(_LOOK, names, name, of.dataset), (str(of.pair), naive(rows[-1][0])))[-1]
     except missing:
         return held if not held.table else LookRows(table=False)
     times = np.concatenate((held.times, np.array([row[0] for row in rows], np.int64)))
@@ -186,7 +186,7 @@ def _trades(query: Query, dataset: str, symbol: str, start_us: int, end_us: int)
     statement = _TRADES.format(
         table=sql.Identifier(table_name(TRADES.name, dataset)), limit=sql.Literal(MOST_TRADES // 2 + 1)
     )
-    rows = query(statement, (symbol, _naive(start_us), _naive(end_us)))
+    rows = query(statement, (symbol, naive(start_us), naive(end_us)))
     if len(rows) > MOST_TRADES // 2:
         return None
     table = list(zip(*rows, strict=True)) or [(), (), ()]
@@ -204,6 +204,7 @@ def _composed(query: sql.SQL, fields: Sequence[str], table: str, dataset: str) -
     return query.format(fields=names, table=sql.Identifier(table_name(table, dataset)))
 
 
-def _naive(time_us: int) -> datetime:
+def naive(time_us: int) -> datetime:
+    """Microseconds as a bound parameter."""
     seconds, rest = divmod(time_us, 1_000_000)
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None, microsecond=rest)

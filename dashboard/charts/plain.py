@@ -40,13 +40,15 @@ class Picture:
         _write(self.foot, text)
 
 
-def picture(name: str, weight: int = 1, *, times: bool = False, label: str = "") -> Picture:
+def picture(
+    name: str, weight: int = 1, *, times: bool = False, label: str = "", x_range: Range1d | None = None
+) -> Picture:
     """An empty one.
 
     Args:
-        weight: share of the column's height. times: x is a time. label: what a screen reader says of it.
+        weight: share of the column's height. times: x is a time. label: what a screen reader says of it. x_range: that of another picture.
     """
-    x_range, y_range = Range1d(0, 1, syncable=False), Range1d(0, 1, syncable=False)
+    x_range, y_range = x_range or Range1d(0, 1, syncable=False), Range1d(0, 1, syncable=False)
     fig = figure(
         x_range=x_range, y_range=y_range, x_axis_type="datetime" if times else "linear", y_axis_location="right",
         sizing_mode="stretch_both", height=60, min_height=40, toolbar_location=None, tools="", output_backend="canvas",

@@ -11,9 +11,10 @@ from dashboard.analysis.watch import AnalysisWatch, loading
 from dashboard.charts.analysis import pictures
 from dashboard.charts.panel import held, html
 from dashboard.parts.part import Context, Seen
+from dashboard.parts.ticks import Trades
 from dashboard.state import spread_unit
 from dashboard.views import analysis as words
-from dashboard.views.looks import tests_panel
+from dashboard.views.looks import looks_panel
 from dashboard.views.summaries import liquidity_card, summaries_card
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class AnalysisPart:
 
     def __init__(self, context: Context) -> None:
         self._hub, self._desk, self._soon = context.hub, context.desk, context.soon
-        self.pictures = pictures()
+        self.pictures, self.trades = pictures(), Trades(context)
         self.tests, self.summaries, self.liquidity = (
             html(name, by_browser=False) for name in ("all-tests", "summaries", "liquidity")
         )
@@ -54,12 +55,13 @@ class AnalysisPart:
         looks = _row("340px", self.tests, _column(4, p.shares, p.half_lives))
         tables = _row("", self.summaries, self.liquidity)
         return Column(
-            lines, looks, tables, name="analysis-view", sizing_mode="stretch_both", spacing=6, margin=0,
+            lines, looks, *self.trades.layouts, tables, name="analysis-view", sizing_mode="stretch_both", spacing=6, margin=0,
             styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "0", "overflow": "auto"},
         )  # fmt: skip
 
     def follow(self, seen: Seen, shown: bool) -> None:
         """Watch what the page shows, or let go of it."""
+        self.trades.follow(seen, shown)
         if not shown or seen.selection is None or seen.catalogue is None:
             self.end()
             return
@@ -73,6 +75,7 @@ class AnalysisPart:
 
     def write(self, seen: Seen) -> None:
         """Draw what has changed since the last time."""
+        self.trades.write(seen)
         watch = self._watch
         found = watch.analysis if watch is not None else None
         before = self._drawn
@@ -121,7 +124,7 @@ class AnalysisPart:
             return
         p.shares.draw(of, words.share_head(of), words.looks_note(of))
         p.half_lives.draw(of, words.half_life_head(of), words.looks_note(of))
-        self.tests.text = tests_panel(of, y, x)
+        self.tests.text = looks_panel(of, y, x)
 
     def _draw_lead(self, now: _Drawn, y: str, x: str) -> None:
         of = now.lead
@@ -131,6 +134,7 @@ class AnalysisPart:
 
     def end(self) -> None:
         """Let go of the watch. What is drawn stays, and is brought up to date by the next visit."""
+        self.trades.end()
         if self._ending is not None:
             self._ending()
         self._watch = self._ending = None

@@ -104,11 +104,11 @@ def histogram_head(title: str, of: "Histogram", unit: str, over: str, decimals: 
     s = of.summary
     return head(
         title,
-        _wide(over),
         f"mean {number(s.mean, decimals)}",
         f"σ {number(s.sd, decimals)}{unit}",
         f"skew <b>{number(s.skewness, 2)}</b>",
         f'<span title="0 for normal values">excess kurtosis <b>{number(s.excess_kurtosis, 2)}</b></span>',
+        _wide(over),
     )
 
 
@@ -180,7 +180,7 @@ def lead_head(of: "OfLead", y: str, x: str) -> str:
 def lead_foot(y: str, x: str) -> str:
     """What the sides mean."""
     return (
-        f'<div class="foot"><span>← {escape(y)} moves first</span><span>shift in ms, each step of the grid as wide</span>'
+        f'<div class="foot"><span>← {escape(y)} moves first</span><span class="wide">shift in ms, each step of the grid as wide</span>'
         f"<span>{escape(x)} moves first →</span></div>"
     )
 

@@ -33,7 +33,7 @@ class _Look:
         return self.text("reason") or self._why.get(test, "")
 
 
-def tests_panel(of: "OfLooks", y: str, x: str) -> str:
+def looks_panel(of: "OfLooks", y: str, x: str) -> str:
     """The whole panel; where there is no look, why, and when there will be one."""
     rows, level = of.rows, of.rows.rule.level
     if not rows.table:

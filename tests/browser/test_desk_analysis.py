@@ -183,3 +183,47 @@ def test_what_cannot_be_shown_says_why_and_until_when(desk: DeskPage, recorded: 
     desk.until("why there is no look", lambda: desk._html("note-share") != "")
     assert "needs" in desk._html("note-share") or "first round" in desk._html("note-share")
     assert "0.0" not in desk._html("head-half-life")
+
+
+def test_trades_are_counted_anew_for_what_is_in_view(desk: DeskPage, questdb: ManagedServer, recorded: str) -> None:
+    def count(since_ms: float, until_ms: float) -> int:
+        within = f"WHERE symbol = 'ETHUSDT' AND timestamp >= {round(since_ms * 1_000)} AND timestamp < {round(until_ms * 1_000)}"
+        return int(asked(questdb, "trades", ("count()",), within)[0]["count()"])
+
+    def in_view() -> int:
+        return int(desk.page.locator("[data-trades]").first.inner_text().replace(",", ""))
+
+    def ends() -> tuple[float, float]:
+        start, end = desk.page.evaluate(
+            "(({start, end}) => [start, end])(Bokeh.documents[0].get_model_by_name('ticks-y').x_range)"
+        )
+        return start, end
+
+    desk.open(recorded, view="analysis", ticks="all")
+    desk.until("all trades", lambda: desk.page.locator("[data-trades]").count() == 2, 60)
+    every = in_view()
+    assert every == asked(questdb, "trades", ("count()",), "WHERE symbol = 'ETHUSDT'")[0]["count()"] == count(*ends())
+    drawn_trades = f"Array.from({_IMAGE}).reduce((a, b) => a + b, 0)"
+    assert desk.page.evaluate(drawn_trades) == every
+    desk.page.evaluate(
+        "Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('ticks-y')).el.scrollIntoView({ block: 'center' })"
+    )
+    frame = desk.frame_of("ticks-y")
+    middle = frame["left"] + frame["width"] / 2, frame["top"] + frame["height"] / 2
+    desk.page.mouse.move(*middle)
+    desk.page.mouse.wheel(0, -600)
+    desk.until("fewer trades in view", lambda: in_view() < every, 20)
+    start, end = desk.until("the counts of what is in view", lambda: in_view() == count(*ends()) and ends(), 20)
+    assert end - start > 0
+    desk.until("the same in the picture", lambda: desk.page.evaluate(drawn_trades) == count(start, end))
+    desk.page.mouse.dblclick(*middle)
+    desk.until("all of them again", lambda: in_view() == every, 20)
+    button = desk.page.get_by_role("group", name="Range of the trades").get_by_role("button", name="1 h", exact=True)
+    button.click()
+    desk.until("the button is pressed", lambda: button.get_attribute("aria-pressed") == "true", 20)
+    desk.until("its range is the default of the address", lambda: "ticks=" not in desk.page.url)
+
+
+_IMAGE = (
+    """[...Bokeh.documents[0]._all_models.values()].find((model) => model.name === 'ticks-y-image').data.image[0]"""
+)

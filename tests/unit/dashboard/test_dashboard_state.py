@@ -41,6 +41,7 @@ def test_an_address_comes_back_as_it_was_read() -> None:
             "model": "raw",
             "view": "feed",
             "gaps": "1",
+            "ticks": "24h",
         }
     )
     desk.adopt(CATALOGUE)
@@ -51,7 +52,7 @@ def test_an_address_comes_back_as_it_was_read() -> None:
     again.read(dict(parse_qsl(query[1:])))
     again.adopt(CATALOGUE)
     assert (again.selection, again.lookback, again.entry) == (desk.selection, 1800, 1.5)
-    assert (again.view, again.gaps_only) == ("health", True)
+    assert (again.view, again.gaps_only, again.ticks) == ("health", True, "24h")
     assert "view" not in Desk().query(), "what is usual is not said"
 
 
@@ -62,6 +63,7 @@ def test_an_address_comes_back_as_it_was_read() -> None:
         ({"n": "3"}, "n must be a number from 10 to 100,000"),
         ({"entry": "nan"}, "entry must be a number from 0.5 to 5"),
         ({"view": "secret"}, f'view must be one of {", ".join(VIEWS)}, was "secret"'),
+        ({"ticks": "2h"}, 'ticks must be one of 1h, 6h, 24h, all, was "2h"'),
         ({"dataset": "Drop Table"}, 'dataset "Drop Table"'),
         ({"pair": "XRPUSDT/BTCUSDT"}, 'no pair "XRPUSDT/BTCUSDT" here: showing ETHUSDT/BTCUSDT'),
         ({"tf": "2h"}, 'no interval "2h" here: showing 1s'),
