@@ -22,18 +22,22 @@ from dashboard.correlations import Closes
 from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
-from dashboard.frame import BAR_FIELDS, COLUMNS, ROW_OF, STATS_FIELDS, TICKS_FIELD, Rows
+from dashboard.frame import BAR_FIELDS, COLUMNS, I64, ROW_OF, STATS_FIELDS, TICKS_FIELD, Rows
 from dashboard.health import Distribution, TableStanding
 from dashboard.health_data import read_distributions, read_tables, read_trade_rates
 from dashboard.quality import Quality
 from dashboard.quality_data import read_quality
 from dashboard.selection import Selection
+from dashboard.what_if_data import read_beginnings, read_settings
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.errors import StorageError
+from flows.explain.database import read_bars
+from flows.explain.stored import LegBars
 from flows.storage.client import Address, connect, password_file, reader_of
+from flows.storage.datasets import stale_after_ms
 from flows.storage.schema import (
     DATASETS,
     bars_table,
@@ -86,13 +90,14 @@ def readers(address: Address, roots: Sequence[Path]) -> Callable[[], "Reader"]:
     return lambda: Reader(connected)
 
 
+# The newest first, as a negative LIMIT takes at most 10,000 rows, and is slower.
 _BARS = sql.SQL(
     "SELECT cast(open_time AS long), symbol, {fields}, complete FROM {table}"
-    " WHERE symbol IN (%s, %s) AND open_time >= %s LIMIT {limit}"
+    " WHERE symbol IN (%s, %s) AND open_time >= %s ORDER BY open_time DESC LIMIT {limit}"
 )
 _STATS = sql.SQL(
     "SELECT cast(open_time AS long), {fields}, complete FROM {table}"
-    " WHERE pair = %s AND model = %s AND open_time >= %s LIMIT {limit}"
+    " WHERE pair = %s AND model = %s AND open_time >= %s ORDER BY open_time DESC LIMIT {limit}"
 )
 _TICKS = sql.SQL(
     "SELECT cast(open_time AS long), {fields} FROM {table} WHERE pair = %s AND open_time >= %s LIMIT {limit}"
@@ -223,6 +228,20 @@ class Reader:
         """Trades over a range, counted by the database. As `analysis_looks`."""
         return read_ticks(self._query, MissingTableError, asked)
 
+    def bars(
+        self, dataset: str, pair: Pair, interval: Interval, since_us: int, until_us: int
+    ) -> tuple[LegBars, LegBars]:
+        """Bars of y and x with open times in [since_us, until_us], forming ones too. Raises as `rows`."""
+        return read_bars(self._query, dataset, pair, interval, since_us, until_us)
+
+    def beginnings(self, dataset: str, pair: Pair, interval: Interval, since_us: int) -> I64:
+        """Open times of the bars at which every stored model began with empty windows. Raises as `rows`."""
+        return read_beginnings(self._query, dataset, pair, interval, since_us)
+
+    def stale_after_ms(self, dataset: str, otherwise: int) -> int:
+        """The limit that the flow had; `otherwise` where the dataset does not say. Raises as `rows`."""
+        return stale_after_ms(json.loads(read_settings(self._query, dataset) or "{}"), otherwise)
+
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained:
         """The recipe of one stored row. Takes seconds, most of them for a first import; `say` is told of what is being done.
 
@@ -264,7 +283,7 @@ def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, l
     return query.format(
         fields=sql.SQL(", ").join(sql.Identifier(name) for name in fields),
         table=sql.Identifier(table_name(table, dataset)),
-        limit=sql.Literal(-limit),
+        limit=sql.Literal(limit),
     )
 
 

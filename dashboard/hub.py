@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -19,13 +18,18 @@ from dashboard.board_watch import BoardFeed, BoardSource, CorrelationWatch, Look
 from dashboard.data import Catalogue, readers
 from dashboard.explaining import Asked, Explained, Explainer, Say
 from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
-from dashboard.frame import Frame, Rows, loaded, merged
+from dashboard.frame import Frame
 from dashboard.health import FlowStatus
 from dashboard.health_watch import DistributionWatch, FlowWatch, HealthSource, PageMeter, StorageWatch
 from dashboard.poller import Poller
 from dashboard.quality import Quality
+from dashboard.rows_feed import Feed, WhatIfFeed, WhatIfRowsSource
 from dashboard.selection import Selection
+from dashboard.stored_bars import StoredBars
+from dashboard.warming import warm_up_once
+from dashboard.what_if import WhatIf
 from flows.domain.interval import Interval
+from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.status import fetch
 from flows.storage.client import Address
@@ -34,16 +38,15 @@ _CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S, _QUALITY_POLL_S = 1.0, 0.5, 1.0
 _STAGES_EVERY = 6
 """Latencies come each 5 s, so they are asked for at every sixth look at the legs only."""
 _EVENTS = 300
+_PAIRS_WITH_BARS = 4
 
 P = TypeVar("P", bound=Poller[Any])
 
 
-class Source(HealthSource, AnalysisSource, TicksSource, BoardSource, Protocol):
+class Source(HealthSource, AnalysisSource, TicksSource, BoardSource, WhatIfRowsSource, Protocol):
     """What a poller asks: `dashboard.data.Reader`, or a stand-in of a test."""
 
     def catalogue(self, dataset: str) -> Catalogue | None: ...
-
-    def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows: ...
 
     def legs(self, dataset: str) -> Answer: ...
 
@@ -54,49 +57,6 @@ class Source(HealthSource, AnalysisSource, TicksSource, BoardSource, Protocol):
     def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality: ...
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained: ...
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """Rows and what was asked for."""
-
-    rows: Rows
-    limit: int
-    full: bool
-
-
-class Feed(Poller[_Loaded]):
-    """The rows of one selection."""
-
-    def __init__(self, source: Source, selection: Selection, poll_s: float) -> None:
-        super().__init__(source.close, poll_s)
-        self._source = source
-        self.selection = selection
-        self.frame = Frame()
-        self._limit = 0
-        self._reload = True
-
-    def need(self, rows: int) -> None:
-        """Hold at least so many rows; more than before means a full load."""
-        if rows > self._limit:
-            self._limit, self._reload = rows, True
-
-    def _ask(self) -> _Loaded:
-        limit = self._limit
-        since = None if self._reload else self.frame.since(self.selection.interval.us)
-        return _Loaded(self._source.rows(self.selection, since, limit), limit, since is None)
-
-    def _take(self, answer: _Loaded) -> bool:
-        before = self.frame
-        if answer.full:
-            self._reload = answer.limit < self._limit
-            if len(answer.rows.times) or len(before):
-                self.frame = loaded(answer.rows, before, answer.limit)
-        elif (after := merged(before, answer.rows, self._limit)) is None:
-            self._reload = True
-        else:
-            self.frame = after
-        return self.frame is not before
 
 
 class CatalogueWatch(Poller[Catalogue | None]):
@@ -235,10 +195,31 @@ class Hub:
         self._stale_after_ms = stale_after_ms
         self._thread = ThreadPoolExecutor(1, "explain")
         self._pollers: dict[Hashable, Poller[Any]] = {}
+        self._stored: dict[tuple[str, Pair, Interval], StoredBars] = {}
 
     def feed(self, selection: Selection) -> Feed:
         """The feed of a selection. Subscribe at once: a poller without subscribers is forgotten at the next call."""
         return self._kept(selection, lambda: Feed(self._open_source(), selection, self._poll_s))
+
+    def what_if(self, selection: Selection, model: Model) -> Feed:
+        """The feed of a selection with the statistics of a model that the flow does not compute. Subscribe at once."""
+        of = selection.dataset, selection.pair, selection.interval
+
+        def made() -> Feed:
+            what_if = WhatIf(self._bars(*of), *of, model, self._stale_after_ms)
+            held = [feed.frame for feed in self.feeds if feed.selection == selection]
+            return WhatIfFeed(
+                self._open_source(), selection, self._poll_s, what_if, max(held, key=len, default=Frame())
+            )
+
+        return self._kept((selection, model), made)
+
+    def _bars(self, dataset: str, pair: Pair, interval: Interval) -> StoredBars:
+        """The bars that every what-if of a pair is made of; of the few pairs that were looked at last."""
+        key = dataset, pair, interval
+        kept = self._stored.pop(key, None) or StoredBars(*key)
+        self._stored = {**dict(list(self._stored.items())[1 - _PAIRS_WITH_BARS :]), key: kept}
+        return kept
 
     def watch(self, dataset: str) -> CatalogueWatch:
         """The watch over a dataset's description."""
@@ -337,4 +318,5 @@ def shared_hub(
         roots: as of `dashboard.data.readers`. stale_after_ms: as of `Hub`.
         flow: host and port where the flow says how it is; port 0: it is not known.
     """
+    warm_up_once()
     return Hub(readers(address, roots), poll_s, stale_after_ms, partial(fetch, *flow) if flow[1] else None)

@@ -11,13 +11,14 @@ from bokeh.models import Column, Row
 
 from dashboard import theme
 from dashboard.charts.panel import html
-from dashboard.hub import CatalogueWatch, Feed, Hub, QualityWatch
+from dashboard.hub import CatalogueWatch, Hub, QualityWatch
 from dashboard.nav import ASKED, TOOLS, nav
 from dashboard.parts import PARTS, Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
 from dashboard.pills import Pills
 from dashboard.poller import Status
 from dashboard.quality import Quality
+from dashboard.rows_feed import Feed
 from dashboard.selectors import selectors
 from dashboard.state import Desk, Reading, reading
 from dashboard.views.header import header
@@ -57,7 +58,8 @@ class Session:
         self._page = self._frame()
         self.template = self._layout()
         desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks"])
-        desk.param.watch(lambda *_events: self._select(), ["catalogue", "pair", "interval", "model", "lookback"])
+        selected = ["catalogue", "pair", "interval", "model", "what", "lookback"]
+        desk.param.watch(lambda *_events: self._select(), selected)
         self.refresh()
 
     def _frame(self) -> Any:
@@ -119,9 +121,10 @@ class Session:
         selection = self.desk.selection
         if selection is None or self._watch is None:
             return
-        if self._feed is None or self._feed.selection != selection:
+        tried = self.desk.what_if
+        if self._feed is None or (self._feed.selection, self._feed.what_if) != (selection, tried):
             endings = [self._endings.pop(name, None) for name in ("feed", "quality")]
-            self._feed = self.hub.feed(selection)
+            self._feed = self.hub.feed(selection) if tried is None else self.hub.what_if(selection, tried)
             self._endings["feed"] = self._feed.subscribe(self._soon)
             self._quality = self.hub.quality(selection.dataset, selection.pair, selection.interval)
             self._endings["quality"] = self._quality.subscribe(self._soon)
@@ -156,7 +159,10 @@ class Session:
             part.follow(seen, name == view)
         self.refresh_feed()
         origin = seen.catalogue.origin if seen.catalogue is not None else None
-        self.header.text = header(origin, self.desk.dataset, seen.status, len(seen.frame), self._user)
+        tried = self.desk.what_if
+        self.header.text = header(
+            origin, self.desk.dataset, seen.status, len(seen.frame), self._user, tried.name if tried else ""
+        )
         strip = view == "workspace" and seen.now is not None
         _write(self.tiles, tiles(seen.now, seen.quality, self.desk.entry, self.desk.exit) if strip and seen.now else "")
         self.parts[view].write(seen)
@@ -178,12 +184,13 @@ class Session:
         if feed is None or selection is None or catalogue is None:
             return Seen(catalogue, status=self._watch.status if self._watch is not None else Status())
         frame = feed.frame.tail(self.desk.lookback)
-        now = reading(frame, selection.pair, selection.interval, catalogue.model(selection.model))
+        model = feed.what_if or catalogue.model(selection.model)
+        now = reading(frame, selection.pair, selection.interval, model, feed.what_if is not None)
         quality = Quality()
         if self._quality is not None:
             self._quality.closed(now.last_close_us)
             quality = self._quality.quality
-        return Seen(catalogue, selection, now, frame, feed.status, quality)
+        return Seen(catalogue, selection, now, frame, feed.status, quality, feed.progress)
 
     def refresh_feed(self) -> None:
         """Bring what shows the feed up to date, and the banner."""

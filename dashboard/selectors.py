@@ -6,6 +6,7 @@ from typing import Any
 import panel as pn
 
 from dashboard import theme
+from dashboard.model_editor import ModelEditor
 from dashboard.state import LOOKBACKS, Desk
 
 
@@ -34,14 +35,15 @@ def selectors(desk: Desk) -> list[Any]:
     def take(name: str) -> Callable[[Any], None]:
         def chosen(event: Any) -> None:
             if desk.catalogue is not None and event.new != getattr(desk, name):
-                desk.param.update(**{name: event.new, "remarks": ()})
+                # A stored model that is chosen is looked at, whatever was tried out before.
+                desk.param.update(**{name: event.new, "remarks": ()}, **({"what": ""} if name == "model" else {}))
 
         return chosen
 
     for name, widget in made.items():
         widget.param.watch(take(name), "value")
     show()
-    desk.param.watch(show, ["catalogue"])
-    # It can be chosen in the table of pairs too.
+    # The pair can be chosen in the table of pairs too, and a model by its parameters.
     desk.param.watch(lambda _event: made["pair"].param.update(value=desk.pair), ["pair"])
-    return list(made.values())
+    desk.param.watch(show, ["catalogue", "model"])
+    return [*(made[name] for name in ("pair", "interval", "lookback", "model")), *ModelEditor(desk).views]

@@ -12,6 +12,7 @@ import param
 from dashboard.analysis.ticks import RANGES
 from dashboard.data import Catalogue
 from dashboard.frame import Frame
+from dashboard.model_text import read_model, text_of
 from dashboard.selection import Selection
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
@@ -46,6 +47,7 @@ class Desk(param.Parameterized):
         board_filter: words of which all must stand in a row of the table of pairs. board_map: what its heat map shows.
         bodies: whether the spread is drawn as candles.
         ticks: how far back the pictures of trades reach.
+        what: the model that is tried out, as `dashboard.model_text` writes it; '' while the stored one is looked at.
         explain: time of the bar whose numbers are to be explained, as it stands in the address; '' for the newest closed one.
     """
 
@@ -53,6 +55,7 @@ class Desk(param.Parameterized):
     pair: str = param.String("")
     interval: str = param.String("")
     model: str = param.String("")
+    what: str = param.String("")
     lookback: int = param.Integer(600, bounds=(10, 100_000))
     view: str = param.Selector(default=VIEWS[0], objects=list(VIEWS))
     gaps_only: bool = param.Boolean(False)
@@ -74,6 +77,11 @@ class Desk(param.Parameterized):
         if self.catalogue is None:
             return None
         return Selection(self.dataset, Pair.parse(self.pair), Interval(self.interval), self.model)
+
+    @property
+    def what_if(self) -> Model | None:
+        """The model that is tried out in place of the stored one."""
+        return read_model(self.what)[0] if self.what else None
 
     def adopt(self, catalogue: Catalogue) -> None:
         """Take what the dataset has; what was chosen and is not there gives way to its first, and that is said."""
@@ -102,6 +110,10 @@ class Desk(param.Parameterized):
             self.bodies = spread == "candles"
         else:
             remarks.append(f'address: spread must be line or candles, was "{spread}"')
+        if what := query.get("what", ""):
+            tried, wrong = read_model(what)
+            self.what = text_of(tried)
+            remarks += wrong
         self.gaps_only = query.get("gaps", "") == "1"
         self.explain = query.get("explain", "")[:LONGEST_TIME]
         view = query.get("view", "explain" if self.explain else VIEWS[0])
@@ -161,6 +173,7 @@ class Desk(param.Parameterized):
         """The address of this state, as `read` takes it."""
         values = {
             "dataset": self.dataset, "pair": self.pair, "tf": self.interval, "model": self.model,
+            "what": self.what,
             "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
             "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
             "explain": self.explain if self.view == "explain" else "", "theme": self.theme,
@@ -206,6 +219,7 @@ class Reading:
     """What the newest rows say. Statistics are those of the newest row that has any; NaN where not known.
 
     Attributes:
+        what_if: the model is tried out over stored bars, and not computed by the flow.
         open_time_us: of the newest bar. last_close_us: end of the newest one that both legs have closed.
         last_stats_us: open time of the newest closed row of statistics.
     """
@@ -214,6 +228,7 @@ class Reading:
     x: Leg
     model: Model
     interval: Interval
+    what_if: bool = False
     bars: int = 0
     open_time_us: int | None = None
     closed: bool = False
@@ -266,9 +281,9 @@ def spread_unit(model: Model) -> str:
     return "bp" if model.price == "log" else "price units"
 
 
-def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Reading:
+def reading(frame: Frame, pair: Pair, interval: Interval, model: Model, what_if: bool = False) -> Reading:
     """Read the newest rows of `frame`, which is the look-back."""
-    empty = Reading(Leg(pair.y), Leg(pair.x), model, interval)
+    empty = Reading(Leg(pair.y), Leg(pair.x), model, interval, what_if)
     if not len(frame):
         return empty
     closed = np.flatnonzero((frame["y_closed"] == 1) & (frame["x_closed"] == 1))
@@ -276,7 +291,7 @@ def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Readi
     with_stats = np.flatnonzero(~np.isnan(frame["n"]))
     if not len(with_stats):
         return Reading(
-            _leg(frame, "y", pair.y, -1), _leg(frame, "x", pair.x, -1), model, interval,
+            _leg(frame, "y", pair.y, -1), _leg(frame, "x", pair.x, -1), model, interval, what_if,
             len(frame), int(frame.times[-1]), False, last_close,
         )  # fmt: skip
     at = int(with_stats[-1])
@@ -285,7 +300,7 @@ def reading(frame: Frame, pair: Pair, interval: Interval, model: Model) -> Readi
         return float(frame[column][at])
 
     return Reading(
-        _leg(frame, "y", pair.y, at), _leg(frame, "x", pair.x, at), model, interval,
+        _leg(frame, "y", pair.y, at), _leg(frame, "x", pair.x, at), model, interval, what_if,
         len(frame), int(frame.times[-1]), now("stats_closed") == 1, last_close, _last_stats(frame),
         stale=LEG_NAMES[int(now("stale"))], gap=LEG_NAMES[int(now("gap"))], **{name: now(name) for name in _READ},
     )  # fmt: skip

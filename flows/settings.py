@@ -16,7 +16,7 @@ from typing import Any
 
 from flows.domain.battery import MOST_LOOKS, BatteryPlan
 from flows.domain.interval import Interval
-from flows.domain.model import Model
+from flows.domain.model import CHOICES, LIMITS, Model, z_window_problem
 from flows.domain.pair import Pair
 from flows.errors import SettingsError
 
@@ -261,20 +261,13 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "dashboard.poll_ms": (20, 60_000),
     "dashboard.lookback_bars": (10, 100_000),
     "supervisor.restart_min_s": (0.01, 3_600),
-    "models.window": (3, 1_000_000),
-    "models.z_window": (3, 1_000_000),
-    "models.correlation_window": (3, 1_000_000),
-    "models.refit_every": (0, 1_000_000),
-    "models.forget_bars": (0, 1_000_000_000),
-    "models.delta_alpha": (0, 1),
-    "models.restart_windows": (1, 1_000_000),
+    **{f"models.{name}": limits for name, limits in LIMITS.items()},
 }
 _CHOICES: dict[str, tuple[str, ...]] = {
     "tests.lag": ("aic",),
     "binance.route": ("market", "public"),
     "binance.stream": ("aggTrade", "trade"),
-    "models.price": ("log", "raw"),
-    "models.source": ("close", "vwap"),
+    **{f"models.{name}": texts for name, texts in CHOICES.items()},
 }
 _SECTIONS: dict[str, type[Any]] = {
     "bars": BarSettings,
@@ -468,6 +461,6 @@ def _model(name: str, values: Any, where: Any) -> Model:
         if k in values
     }
     model = Model(name=name, **checked)
-    if model.z_window > model.window:
-        raise SettingsError(f"{where(key)}.z_window must be at most window = {model.window}, was {model.z_window}")
+    if problem := z_window_problem(model.window, model.z_window):
+        raise SettingsError(f"{where(key)}.z_window {problem}")
     return model

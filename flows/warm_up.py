@@ -16,6 +16,7 @@ from flows.settings import load
 from flows.simulator.market import Market
 from flows.simulator.wire import aggregate_frames
 from flows.sinks.counting import CountingSink
+from flows.stats.warm_up import warm_up as every_method
 
 _SECONDS = 5
 _START_MS = 1_700_000_000_000
@@ -25,6 +26,7 @@ def main() -> int:
     """Compile everything that the live flow of the settings in the environment calls."""
     settings = load()
     pair_ticks.warm_up()  # a look needs more ticks than a few seconds have
+    every_method()  # the page tries them all, and the flow takes up what is applied there
     planted = settings.simulator
     market = Market(
         settings.market.pairs,

@@ -11,7 +11,7 @@ from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.domain.scale import UNKNOWN
-from flows.explain.history import vwap
+from flows.explain.joined import vwap
 from flows.explain.stored import LegBars
 from flows.stats.methods import METHODS, estimator
 from flows.stats.pair_stats import statistics_of

@@ -8,9 +8,10 @@ from bokeh.models import Column, Row
 from dashboard.charts.panel import held, html
 from dashboard.data import Catalogue
 from dashboard.health_watch import DistributionWatch, FlowWatch, PageMeter, StorageWatch
-from dashboard.hub import EventsWatch, Feed, LegsWatch
+from dashboard.hub import EventsWatch, LegsWatch
 from dashboard.parts.part import Context, Seen
 from dashboard.poller import Poller
+from dashboard.rows_feed import Feed
 from dashboard.views.feed import events_card, gaps_filter, legs_card
 from dashboard.views.health import Held, cost_card, flow_card, held_card, storage_card
 from dashboard.views.latency import stages_card

@@ -32,7 +32,8 @@ class Seen:
     """What a page knows at a refresh. All is empty while the database has not told what the dataset holds.
 
     Attributes:
-        frame: the rows of the look-back. status: how the asking for them goes.
+        frame: the rows of the look-back. status: how the asking for them goes. progress: how far a what-if is
+            that takes longer, '' where there is none.
     """
 
     catalogue: Catalogue | None = None
@@ -41,6 +42,7 @@ class Seen:
     frame: Frame = field(default_factory=Frame)
     status: Status = field(default_factory=Status)
     quality: Quality = field(default_factory=Quality)
+    progress: str = ""
 
 
 class Part(Protocol):

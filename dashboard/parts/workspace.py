@@ -12,7 +12,7 @@ from dashboard.poller import Status
 from dashboard.selection import Selection
 from dashboard.signals import Signals
 from dashboard.state import Reading, spread_scale, spread_unit
-from dashboard.views.notice import notice, waiting
+from dashboard.views.notice import computing, notice, waiting
 from dashboard.views.quality import legs_card, look_card, verdict_card, why_no_ticks
 from dashboard.views.rail import SOURCES, model_card, signal_card, window_table
 from dashboard.views.signals import signals_card
@@ -25,7 +25,7 @@ class WorkspacePart:
         self._desk = context.desk
         self.charts = charts()
         self.layout: Any = held(self.charts.layout)
-        self._selected: tuple[Selection | None, int] = (None, 0)
+        self._selected: tuple[Selection | None, str, int] = (None, "", 0)
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
         self._signals = Signals()
@@ -35,7 +35,7 @@ class WorkspacePart:
         self.charts.layout.visible = shown  # charts that are not seen are not drawn
         if seen.catalogue is None or seen.now is None or seen.selection is None:
             return
-        selected = (seen.selection, self._desk.lookback)
+        selected = (seen.selection, self._desk.what, self._desk.lookback)
         if selected != self._selected:
             self._selected, self._drawn = selected, Frame(generation=-1)
         self._tell(seen.catalogue, seen.now, seen.status, why_no_ticks(seen.quality, seen.now))
@@ -50,7 +50,7 @@ class WorkspacePart:
             asked = bool(seen.status.latency_s)
             self._notice("" if away else waiting(self._desk.dataset, asked))
             return
-        self._notice("" if away else notice(now, seen.status.reason))
+        self._notice("" if away else computing(now, seen.progress) or notice(now, seen.status.reason))
         self.charts.signal.text = signal_card(now, entry, exit_)
         self.charts.latest.text = signals_card(self._signals.found, entry, exit_)
         self.charts.looks.text = verdict_card(seen.quality, now) + look_card(seen.quality, now)
@@ -66,7 +66,8 @@ class WorkspacePart:
         """Tell the browser how to draw, when that changes."""
         desk = self._desk
         meta: dict[str, object] = {
-            "key": f"{desk.dataset} {desk.pair} {desk.interval} {desk.model}",
+            "key": f"{desk.dataset} {desk.pair} {desk.interval} {desk.what or desk.model}",
+            "tried": now.model.name if now.what_if else "",
             "y": now.y.symbol, "x": now.x.symbol, "step": now.interval.us / 1000, "scale": spread_scale(now.model),
             "unit": spread_unit(now.model), "entry": desk.entry, "exit": desk.exit,
             "no_ticks": no_ticks,

@@ -8,9 +8,18 @@ from dashboard.views.text import number
 _PILL = {"live": "teal", "simulated": "amber", "replay": "blue"}
 
 
-def header(origin: str | None, dataset: str, status: Status, bars: int, user: str | None = None) -> str:
-    """Source pill, dataset, query times, bars held; who is logged in, where that is asked, with a way out."""
+def header(
+    origin: str | None, dataset: str, status: Status, bars: int, user: str | None = None, what_if: str = ""
+) -> str:
+    """Source pill, what is tried out, dataset, query times, bars held; who is logged in, where that is asked, with a way out.
+
+    Args:
+        what_if: name of the model that is tried out, '' where the stored one is shown.
+    """
     pill = f'<span class="pill {_PILL.get(origin or "", "blue")}" data-role="source">{escape((origin or "NO DATA").upper())}</span>'
+    if what_if:
+        title = f"{escape(what_if)} is tried out over stored bars: the flow does not compute it"
+        pill += f'<span class="pill what-if" data-role="what-if" title="{title}">WHAT IF</span>'
     named = (
         f'<span class="dataset" title="dataset {escape(dataset)}"><span class="wide">dataset </span><b>{escape(dataset)}</b></span>'
         if dataset

@@ -43,6 +43,15 @@ def waiting(dataset: str, asked: bool) -> str:
     return _card("No data yet", f"Nothing has been written to {what}. This page fills as soon as the flow starts.")
 
 
+def computing(now: Reading, progress: str) -> str:
+    """A what-if that takes its time; '' where there is none."""
+    return (
+        _card(f"WHAT IF {escape(now.model.name)}", f'{escape(progress)}<div class="busy"><i></i></div>')
+        if progress
+        else ""
+    )
+
+
 def notice(now: Reading, reason: str = "") -> str:
     """Why there are no statistics yet, with progress; '' when there are some.
 

@@ -8,7 +8,7 @@ from dashboard import theme
 from dashboard.frame import Frame
 from dashboard.state import Phase, Reading, Signal, signal, spread_unit
 from dashboard.views.quality import not_believable
-from dashboard.views.text import number
+from dashboard.views.text import mark, number
 
 _GAUGE_END = 4.0
 _CLASS = {Signal.SHORT: "down", Signal.LONG: "up"}
@@ -24,7 +24,7 @@ def signal_card(now: Reading, entry: float, exit_: float) -> str:
     zones = f"linear-gradient(90deg,{up} {low:.1f}%,{rule} {low:.1f}%,{rule} {high:.1f}%,{down} {high:.1f}%)"
     needle = f'<i style="left:{at:.1f}%"></i>' if at is not None else ""
     return (
-        f'<div class="card signal"><h4>Signal by z, in-sample</h4><div class="word {_CLASS.get(word, "")}">{text}</div>'
+        f'<div class="card signal"><h4>Signal by z, in-sample{mark(now.what_if)}</h4><div class="word {_CLASS.get(word, "")}">{text}</div>'
         f'<div class="gauge" style="background:{zones}">{needle}</div>'
         f'<div class="action">{_action(now, word, entry, exit_)}</div></div>'
     )
@@ -63,11 +63,15 @@ def model_card(now: Reading) -> str:
     """What is computed, in words: which form of z, over which bars."""
     model = now.model
     title = "in-sample z: the fit includes the bar; one-step: the fit ends a bar earlier"
+    head = f"<h4>Model {escape(model.name)}{mark(now.what_if)}</h4>"
     return (
-        f'<div class="card model" title="{title}"><h4>Model {escape(model.name)}</h4>{escape(model.method)}, {model.price}'
+        f'<div class="card model{" tried" if now.what_if else ""}" title="{title}">{head}{escape(model.method)}, {model.price}'
         f" {SOURCES[model.source]}; fit {model.window:,} bars, z {model.z_window:,} bars, correlation {model.correlation_window:,}"
-        " returns</div>"
+        f" returns{_TRIED if now.what_if else ''}</div>"
     )
+
+
+_TRIED = '<div class="amber">tried out over stored bars: the flow does not compute it</div>'
 
 
 SOURCES = {"close": "closes", "vwap": "mean prices"}

@@ -19,6 +19,11 @@ def number(value: float, decimals: int, *, sign: bool = False, unit: str = "") -
     return f"{value:{'+' if sign and value else ''},.{decimals}f}{unit}"
 
 
+def mark(what_if: bool) -> str:
+    """Beside what is said of a model that is tried out; '' of a stored one."""
+    return ' <b class="amber">WHAT IF</b>' if what_if else ""
+
+
 def price(value: float, decimals: int) -> str:
     """A price with at least two decimals."""
     return number(value, max(2, decimals))

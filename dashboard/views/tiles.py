@@ -7,7 +7,7 @@ from dashboard import theme
 from dashboard.quality import Quality
 from dashboard.state import Leg, Phase, Reading, Signal, signal, spread_unit
 from dashboard.views.quality import interval_of, not_believable, ticks_correlation
-from dashboard.views.text import DASH, age, number, price
+from dashboard.views.text import DASH, age, mark, number, price
 from flows.stats.believable import LEAST_SD, MOST_SD
 
 _SIGNAL_CLASS = {Signal.SHORT: "down", Signal.LONG: "up"}
@@ -37,10 +37,10 @@ def tiles(now: Reading, quality: Quality, entry: float, exit_: float) -> str:
     ticks = number(ticks_correlation(quality, now), 3)
     correlation = f"{number(now.correlation, 3)}<small> · ticks {ticks}</small>"
     return "".join((
-        '<div class="tiles">',
+        f'<div class="tiles{" tried" if now.what_if else ""}">',
         _leg(now.y, theme.css("leg_y")),
         _leg(now.x, theme.css("leg_x")),
-        statistic("z", "z-score, in-sample", now.zscore, z, said, colour),
+        statistic("z", f"{mark(now.what_if)} z, in-sample" if now.what_if else "z-score, in-sample", now.zscore, z, said, colour),
         statistic("spread", f"Spread, {unit}", now.spread, spread, f"σ {number(now.spread_std * scale, 2)}"),
         statistic("hedge", fit, now.hedge_ratio, hedge, plain if math.isnan(now.hedge_ratio_se_hac) else robust, title=_ERRORS),
         _fit(now, why),

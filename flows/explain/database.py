@@ -1,5 +1,6 @@
 """Stored rows out of QuestDB. Values are bound parameters; only table names checked by the schema are composed."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,10 +75,10 @@ class DatabaseRows:
         return found
 
     def legs(self, pair: Pair, interval: Interval, since_us: int, until_us: int) -> tuple[LegBars, LegBars]:
-        table = bars_table(interval).name
-        rows = self._asked(_BARS, interval, pair.y, pair.x, _naive(since_us), _naive(until_us), table=table)
-        y, x = (_leg([(row[0], *row[2:]) for row in rows if row[1] == symbol]) for symbol in (pair.y, pair.x))
-        return y, x
+        rows = self._asked(
+            _BARS, interval, pair.y, pair.x, _naive(since_us), _naive(until_us), table=bars_table(interval).name
+        )
+        return _legs(pair, rows)
 
     def _asked(self, query: str, interval: Interval, *values: Any, table: str = "", **parts: Any) -> list[Any]:
         name = table_name(table or pair_stats_table(interval).name, self._dataset.name)
@@ -87,6 +88,22 @@ class DatabaseRows:
         except psycopg.Error as error:
             text = (str(error).strip().splitlines() or [type(error).__name__])[0]
             raise StorageError(f"QuestDB table {name} cannot be read: {text}") from error
+
+
+Ask = Callable[[sql.Composed, tuple[Any, ...]], list[tuple[Any, ...]]]
+
+
+def read_bars(
+    ask: Ask, dataset: str, pair: Pair, interval: Interval, since_us: int, until_us: int
+) -> tuple[LegBars, LegBars]:
+    """Bars of y and x of a dataset with open times in [since_us, until_us], by whatever asks the database."""
+    query = sql.SQL(_BARS).format(table=sql.Identifier(table_name(bars_table(interval).name, dataset)))
+    return _legs(pair, ask(query, (pair.y, pair.x, _naive(since_us), _naive(until_us))))
+
+
+def _legs(pair: Pair, rows: list[tuple[Any, ...]]) -> tuple[LegBars, LegBars]:
+    y, x = (_leg([(row[0], *row[2:]) for row in rows if row[1] == symbol]) for symbol in (pair.y, pair.x))
+    return y, x
 
 
 def _keys(question: Question) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from flows.errors import NotStoredError
 from flows.explain.compare import Compared, compared
-from flows.explain.history import History, as_stored, history, own_row, vwap
+from flows.explain.history import History, as_stored, history, own_row
+from flows.explain.joined import vwap
 from flows.explain.oracle.lines import LIBRARIES, NoOracleError
 from flows.explain.oracle.row import Bars, OracleRow, Recipe, as_floats, oracle_row
 from flows.explain.question import Question, iso
@@ -16,6 +17,7 @@ from flows.explain.stored import Stored, StoredRow
 from flows.explain.windows import WindowUse, windows
 from flows.stats.correlation_interval import correlation_interval, no_interval_reason
 from flows.storage.datasets import Dataset
+from flows.storage.datasets import stale_after_ms as limit_of
 
 _FIT_COLUMNS = (
     "hedge_ratio", "hedge_ratio_se", "intercept", "r_squared", "spread", "spread_mean", "spread_std", "zscore",
@@ -82,7 +84,7 @@ def explain(stored: Stored, question: Question, stale_after_ms: int) -> Explanat
     past = history(stored, question, row)
     if not len(past) or past.index[-1] * question.interval.us != question.open_time:
         raise NotStoredError(f"{_where(question)}: the row is stored, the bars of its legs at that time are not")
-    limit = _stale_after_ms(stored.dataset, stale_after_ms)
+    limit = limit_of(stored.dataset.settings, stale_after_ms)
     own = as_stored(own_row(question, past, row, limit))
     asked, library = _asked(question, past)
     oracle = None
@@ -146,11 +148,6 @@ def _bars(question: Question, past: History) -> Bars:
     logs = [[math.log(price) if 0 < price < math.inf else math.nan for price in leg] for leg in raw]
     y, x = logs if question.model.price == "log" else raw
     return Bars(past.index[past.run :].tolist(), y, x, *logs)
-
-
-def _stale_after_ms(dataset: Dataset, otherwise: int) -> int:
-    stored = dataset.settings.get("join.stale_after_s")
-    return otherwise if stored is None else int(float(stored) * 1_000)
 
 
 def _where(question: Question) -> str:

@@ -66,7 +66,7 @@ def legs_of(chunk: Chunk[Bars]) -> LegBars:
         start=np.searchsorted(bars.symbol, np.arange(len(bars.instruments) + 1)),
         open_time=bars.open_time,
         close=close,
-        vwap=_vwap(bars, close, decimals),
+        vwap=_vwap(bars, close),
         age_ms=_ages_ms(bars, chunk.watermark, complete),
         trade_count=bars.trade_count,
         gap=bars.gap,
@@ -75,11 +75,13 @@ def legs_of(chunk: Chunk[Bars]) -> LegBars:
     )
 
 
-def _vwap(bars: Bars, close: F64, decimals: list[int]) -> F64:
-    """Quote volume has the decimals of price and size together, so the quotient of the integers has those of the price."""
-    traded = bars.volume > 0
-    mean = bars.quote_volume / np.where(traded, bars.volume, 1) / (10.0 ** np.array(decimals))[bars.symbol]
-    return np.where(traded, mean, close)
+def _vwap(bars: Bars, close: F64) -> F64:
+    """Of the volumes as the tables have them, so that it can be made again from these to the last bit."""
+    quote, base = (
+        to_float_by_symbol(column, bars.symbol, [getattr(instrument, decimals) for instrument in bars.instruments])
+        for column, decimals in ((bars.quote_volume, "quote_decimals"), (bars.volume, "size_decimals"))
+    )
+    return np.where(bars.volume > 0, quote / np.where(bars.volume > 0, base, 1.0), close)
 
 
 def _ages_ms(bars: Bars, watermark: I64, complete: bool) -> I64:

@@ -70,6 +70,12 @@ def register(address: Address, dataset: Dataset) -> None:
         )
 
 
+def stale_after_ms(settings: Mapping[str, str], otherwise: int) -> int:
+    """After how long a leg was stale for the flow that had these settings; `otherwise` where they do not say."""
+    stored = settings.get("join.stale_after_s")
+    return otherwise if stored is None else int(float(stored) * 1_000)
+
+
 def stored_datasets(connection: psycopg.Connection[Any]) -> dict[str, Dataset]:
     """What the root holds, by name.
 

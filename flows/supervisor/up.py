@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from flows.compiled import mark_of
 from flows.errors import PairdeskError
 from flows.process.child import ChildProcess
 from flows.process.lock import FileLock, LockTakenError
@@ -88,8 +89,7 @@ def check_ports(stack: Stack) -> None:
 def compile_kernels(stack: Stack, say: Callable[[str], None]) -> bool:
     """Compile the flow's kernels where that has not been done since the code changed; False when told to stop meanwhile."""
     env = environment(stack)
-    sources = Path(__file__).parent.parent.rglob("*.py")
-    stamp = Path(env["NUMBA_CACHE_DIR"]) / f"compiled-{max(source.stat().st_mtime_ns for source in sources)}"
+    stamp = mark_of(Path(env["NUMBA_CACHE_DIR"]))
     if stamp.exists():
         return True
     say("compiling the flow's kernels (once; about half a minute)")

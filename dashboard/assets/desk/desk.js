@@ -2,7 +2,7 @@
 
    Runs once as the body of a CustomJS. `source` holds the whole look-back and is written by the server (patch, stream); everything
    else here is drawn from it and never sent back. source.tags[0] says how to draw:
-   { key, y, x, step (ms per bar), scale, unit, no_ticks and no_bodies (why not, or ''), entry, exit (both may run ahead of the server's), down, replay, now (server's clock in ms) }. */
+   { key, tried, y, x, step (ms per bar), scale, unit, no_ticks and no_bodies (why not, or ''), entry, exit (both may run ahead of the server's), down, replay, now (server's clock in ms) }. */
 
 const MAX_DRAWN = 400, LEGS = ["y", "x"];
 

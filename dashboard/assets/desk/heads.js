@@ -40,7 +40,7 @@ Object.assign(Desk.prototype, {
       : this.asked().bodies ? `<span class="amber">no candles: ${escaped(this.m.no_bodies)}</span>` : `<span>bands ±1 σ, ±${this.m.entry ?? DASH} σ</span>`;
     head("spread", `Spread, ${unit}`, (this.bodies() ? `<span>O ${colour("spread", shown(open, places))}</span><span>C ${now}</span>` + drawn : now) +
       `<span>mean ${shown(value("spread_mean") * scale, places)}</span><span>σ ${shown(value("spread_std") * scale, places)}</span>` + (this.bodies() ? "" : drawn) + missing);
-    head("zscore", "z-score, in-sample", `${colour("zscore", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>` + missing);
+    head("zscore", "z-score, in-sample", `${this.m.tried ? `<span class="amber">WHAT IF ${escaped(this.m.tried)}</span>` : ""}${colour("zscore", shown(value("zscore"), 2))}<span>one-step ${shown(value("zscore_one_step"), 2)}</span>` + missing);
     head("correlation", "Correlation · R²", `<span>ρ ${colour("correlation", shown(value("correlation"), 3))}</span><span>R² ${shown(value("r_squared"), 3)}</span>` + this.ticksHead(colour, d, hover ? i : lastIndex(d.ticks_correlation), hover));
     head("hedge", "Hedge ratio β", `${colour("amber", shown(value("hedge_ratio"), 4))}<span>± ${shown(newest.stats >= 0 ? errorAt(d, newest.stats) : NaN, 4)}</span><span title="the band; robust: allows for autocorrelation">${Number.isFinite(value("hedge_ratio_se_hac")) ? "robust error" : "plain error"}</span>`);
   },
