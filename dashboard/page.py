@@ -84,7 +84,7 @@ class Session:
         template = theme.template("Pairs desk", self.desk.theme)
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
         template.sidebar.extend(
-            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 8))]
+            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
         )
         template.main.append(self._page)
         return template

@@ -14,7 +14,7 @@ _SPREAD = """<div class="label-text section">Spread</div><div class="buttons two
 <button data-bodies="1" onclick="pairsDesk.showBodies(true)"
  title="from open to close of each bar; high and low are not known">candles</button></div>"""
 
-_SIGNALS = """<div class="label-text">When a bar closes with a signal</div>
+_SIGNALS = """<div class="label-text">Signals at the close</div>
 <label class="check"><input type="checkbox" data-kept="sound" onchange="pairsDesk.wantSound(this.checked)"> Sound on signal</label>
 <label class="check"><input type="checkbox" data-kept="notify" onchange="pairsDesk.wantNotification(this.checked)">
  Desktop notification</label>

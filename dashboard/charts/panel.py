@@ -61,7 +61,7 @@ def panel(name: str, x_range: Range1d, upright: tuple[Span, ...], weight: int, *
     fig.xaxis[0].formatter = DatetimeTickFormatter(**_TIMES)
     fig.xaxis[0].ticker.desired_num_ticks = 6
     fig.yaxis[0].formatter = NumeralTickFormatter(format=digits, syncable=False)
-    fig.yaxis[0].ticker.desired_num_ticks = 5 if weight > 4 else 3
+    fig.yaxis[0].ticker.desired_num_ticks = 5 if weight > 4 else 4
     fig.yaxis[0].ticker.num_minor_ticks = 0
     for line in upright:
         fig.add_layout(line)

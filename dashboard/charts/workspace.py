@@ -131,7 +131,10 @@ def charts() -> Charts:
         signal, latest, looks, rail, name="side", width=252, sizing_mode="stretch_height", spacing=0, margin=0,
         styles={"flex": "0 0 252px", "width": "252px", "overflow": "auto", "height": "100%"},
     )  # fmt: skip
-    clock, buttons = html("clock"), html("controls", controls(THRESHOLDS), by_browser=False)
+    clock, buttons = (
+        html("clock"),
+        html("controls", controls(THRESHOLDS), by_browser=False, padding="0 4px", box_sizing="border-box"),
+    )
     left, right = _column(y, x, norm), _column(spread, zscore, correlation, hedge)
     right.children.append(notice)
     layout = Row(  # the tags make the sources part of the document, as no renderer does

@@ -29,7 +29,7 @@ def tiles(now: Reading, quality: Quality, entry: float, exit_: float) -> str:
             _tile(key, label, text, why, off=True) if math.isnan(value) else _tile(key, label, text, sub, colour, title)
         )
 
-    z = f"{number(now.zscore, 2)}<small> · one-step {number(now.zscore_one_step, 2)}</small>"
+    z = f"{number(now.zscore, 2)}<small> · <span class='wide'>one-step </span>{number(now.zscore_one_step, 2)}</small>"
     spread = f"{number(now.spread * scale, places)}<small> · gross {number(now.spread_bp, 1, unit=' bp')}</small>"
     fit = f"Hedge ratio, {escape(model.method)} {model.price}"
     hedge = f"{number(now.hedge_ratio, 4)}<small> ± {number(now.hedge_ratio_se, 4)}</small>"

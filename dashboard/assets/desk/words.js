@@ -1,7 +1,7 @@
 /* The page for who does not see it: every chart has a name that reads its newest bar out, and changes of state are said. */
 
 const WORDS_EVERY_MS = 3000;
-const RING = "<style>[role=img]:focus-visible, [role=group]:focus-visible { outline: 2px solid var(--leg-x); outline-offset: -2px; }</style>";
+const RING = "<style>[role=img]:focus-visible, [role=group]:focus-visible { outline: 2px solid var(--leg-x); outline-offset: -2px; } div:focus:not(:focus-visible) { outline: none; }</style>";
 
 Object.assign(Desk.prototype, {
   describe() {
