@@ -5,7 +5,8 @@
 
 `low` and `high` are the ends of Sen's 95 % interval of the slope (Sen 1968, equation 2.6, with its correction for ties): the slopes at the
 ranks `N/2 ∓ 1.96·sqrt(var)/2`. It is distribution-free but supposes independent residuals, so for prices it is too small. All as in
-`scipy.stats.theilslopes`, to the last bit. Where most bars of both legs are equal the variance comes out negative: the error is NaN.
+`scipy.stats.theilslopes`, to the last bit. Where most bars of both legs are equal the variance comes out negative: the error is NaN. Where
+more than half of the bars lie on the line but for the rounding of their prices, the scale is that rounding: the one-step z is NaN.
 
 Every fit compares every bar with every other: exact, from nothing but its window. A window of 300 bars has 44,850 pairs, one of 3,600
 has 6.5 million, and larger ones are refused; `slopes` computes only those near the wanted ranks. Cadence, warm-up and columns are those
@@ -28,6 +29,7 @@ LARGEST_WINDOW = 3_600
 _NORMAL_MEDIAN = 0.6744897501960817
 _NORMAL_975 = 1.959963984540054
 _PERFECT = 1e-12  # of the variance
+_ROUNDING = 4 * 2.220446049250313e-16  # of a price
 
 
 class TheilSen(LineOnCadence):
@@ -88,15 +90,18 @@ def _with_scale(x: F64, y: F64, mx: float, my: float, beta: float, se: float) ->
     """The fit of a line through the medians."""
     n = len(x)
     r = np.empty(n)
-    rss = total = 0.0
+    rss = total = largest = 0.0
     for i in range(n):
         away = y[i] - my
         r[i] = away - beta * (x[i] - mx)
         rss += r[i] * r[i]
         total += away * away
+        largest = max(largest, abs(y[i]))
     if rss <= _PERFECT * total:
         return np.array([mx, my, 0.0, 0.0, beta, 0.0, 0.0, 0.0])
     scale = np.median(np.abs(r)) / _NORMAL_MEDIAN
+    if scale <= _ROUNDING * largest:
+        scale = 0.0
     return np.array([mx, my, 0.0, 0.0, beta, se, scale, math.sqrt(rss / (n - 2))])
 
 

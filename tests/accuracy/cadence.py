@@ -172,7 +172,7 @@ def _bars(series: Series, method: str, n: int) -> Iterator[Row]:
         with np.errstate(all="ignore"):
             z = np.where(held > 0, away / held, np.nan).astype(float)
             rounding = ROUNDING * (np.abs(log_y[new]) + np.abs(beta[before] * log_x[new])).astype(float)
-            unit = np.maximum(np.maximum(1, np.abs(z)), rounding / held / 1e-9)
+            unit = np.maximum(1, np.abs(z)) * np.maximum(1, rounding / held / 1e-9)  # the oracle's scale is rounded too
         got = stats.zscore_one_step[rows][new]
         tally.add("zscore_one_step", got, z, "max(1, |z|), 4 ulp of y at least", 1e-9, unit)
     yield from tally.rows()

@@ -16,6 +16,7 @@ PERFECT = Fraction(1, 10**12)
 _NORMAL_MEDIAN = 0.6744897501960817
 _NORMAL_975 = 1.959963984540054
 _MOST_STEPS, _NO_SCALE = 200, 1e-7
+_ROUNDING = 4 * 2.220446049250313e-16
 
 
 class NoOracleError(Exception):
@@ -135,6 +136,8 @@ def theil_sen(x: Sequence[float], y: Sequence[float]) -> Line | None:
         return Line(slope, mx, my, Fraction(0), None, Fraction(0), Fraction(0))
     se = (float(found.high_slope) - float(found.low_slope)) / (2 * _NORMAL_975)
     scale = Fraction(float(np.median([abs(float(r)) for r in residuals])) / _NORMAL_MEDIAN)
+    if scale <= _ROUNDING * max(map(abs, y)):  # prices are known no better
+        scale = Fraction(0)
     return Line(
         slope, mx, my, Fraction(se) if math.isfinite(se) else None, None, scale, root(Fraction(rss) / (m.n - 2))
     )

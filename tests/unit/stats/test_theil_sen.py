@@ -12,7 +12,8 @@ from scipy.stats import theilslopes
 from flows.domain.frames import PairStats
 from flows.domain.model import Model, PriceForm
 from flows.domain.pair import Pair
-from flows.stats import theil_sen
+from flows.stats import slopes, theil_sen
+from flows.stats.cadence import BETA, RESIDUAL_STD, SCALE
 from flows.stats.methods import estimator
 from flows.stats.pair_stats import statistics_of
 
@@ -143,3 +144,19 @@ def test_a_window_with_too_many_pairs_is_refused() -> None:
         ValueError, match=r'^model "long": window must be at most 3600 bars for theil_sen, .*, was 3601$'
     ):
         estimator(Model("long", method="theil_sen", window=3_601, z_window=100), (Pair("Y", "X"),))
+
+
+def test_a_scale_that_is_only_rounding_is_none() -> None:
+    """Two thirds of the bars on one line, as exactly as logs of prices can be."""
+    rng = np.random.default_rng(6)
+    x = 11 + 1e-4 * np.arange(61)
+    y = 8 + 0.8 * (x - 11)
+    y[:20] += 1e-5 * rng.permutation(np.tile([-1.0, 1.0], 10))
+    residual = y[20:] - y[30] - 0.8 * (x[20:] - x[30])
+    assert 0 < np.abs(residual).max() < 1e-14
+    line = theil_sen._line(x, y, slopes.room(61))
+    assert line[BETA] == pytest.approx(0.8, rel=1e-9)
+    assert line[SCALE] == 0
+    assert line[RESIDUAL_STD] > 1e-6
+    other = theil_sen._line(x, y + 1e-10 * rng.normal(size=61), slopes.room(61))  # what is no rounding is a scale
+    assert 1e-11 < other[SCALE] < 1e-9
