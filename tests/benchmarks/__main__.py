@@ -6,7 +6,7 @@ import time
 
 from tests.benchmarks import data
 from tests.benchmarks.database import replayed
-from tests.benchmarks.desk import anchor, page, pages
+from tests.benchmarks.desk import anchor, page, pages, pairs
 from tests.benchmarks.files import captures, collector, csv_many, csv_pair, parquet
 from tests.benchmarks.live import live
 from tests.benchmarks.statistics import statistics
@@ -24,6 +24,7 @@ WORKS = {
     "questdb": replayed,
     "live": live,
     "page": page,
+    "pairs": pairs,
     "pages": pages,
     "anchor": anchor,
 }

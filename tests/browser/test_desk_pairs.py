@@ -10,6 +10,7 @@ import pytest
 from board_rows import BoardWriter, many_pairs, star
 from desk_page import DeskPage
 
+from dashboard import theme
 from dashboard.correlations import RETURNS
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
@@ -71,6 +72,10 @@ def cell(desk: DeskPage, pair: str, key: str) -> str:
     return desk.page.locator(f'table.board tr[data-pair="{pair}"] [data-key="{key}"]').inner_text()
 
 
+def rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour[1:]))
+
+
 def shown(desk: DeskPage) -> list[str]:
     """Pairs in the order of the table."""
     found = desk.page.locator("table.board tbody tr:visible").evaluate_all("(rows) => rows.map((e) => e.dataset.pair)")
@@ -107,22 +112,33 @@ def test_table_and_heat_map_say_what_sql_says(desk: DeskPage, questdb: ManagedSe
 
     closes = pd.DataFrame(ten.closes[:, BARS - RETURNS - 1 : BARS].T, columns=ten.symbols)
     wanted = np.log(closes).diff().corr()
-    desk.until("the heat map", lambda: page.locator(".heat .cell").count() == len(ten.symbols) ** 2)
-    texts = page.locator(".heat .cell").all_inner_texts()
-    assert np.array(texts, float) == pytest.approx(wanted.to_numpy().ravel(), abs=0.0051)
-    page.locator(".heat .cell").nth(1).hover()
+    desk.until("the heat map", lambda: page.evaluate("pairsView.map !== null"))
+    assert np.array(page.evaluate(_TEXTS), float) == pytest.approx(wanted.to_numpy().ravel(), abs=0.0051)
     first, second = ten.symbols[:2]
-    exact = f"{first} · {second} ρ {wanted.iloc[0, 1]:.4f} over {RETURNS} returns"
+    rho = wanted.iloc[0, 1]
+    mixed = [round(a + rho * (b - a)) for a, b in zip(rgb(theme.DARK.raised), rgb(theme.DARK.heat_up), strict=True)]
+    desk.until("its colour", lambda: page.evaluate(_PIXEL, [0, 1]) == pytest.approx(mixed, abs=2))
+    middle = page.evaluate("pairsView.reveal(0, 1)")
+    page.mouse.move(middle["x"], middle["y"])
+    exact = f"{first} · {second} ρ {rho:.4f} over {RETURNS} returns"
     desk.until("the exact value", lambda: page.locator(".map .read").inner_text() == exact)
     page.get_by_role("button", name="z of pairs").click()
-    desk.until("z in the map", lambda: cell(desk, pairs[0], "z") in page.locator(".heat .cell").all_inner_texts())
-    assert page.locator(".heat .cell").nth(0).inner_text() == "", "no symbol is a pair with itself"
+    desk.until("z in the map", lambda: cell(desk, pairs[0], "z") in page.evaluate(_TEXTS))
+    assert page.evaluate(_TEXTS)[0] == "", "no symbol is a pair with itself"
     desk.until("the address", lambda: asked(desk).get("map") == ["z"])
+    page.locator(".heat").focus()
+    page.keyboard.press("ArrowDown")
+    says = f"{second}/{first} z {cell(desk, f'{second}/{first}', 'z')}"
+    desk.until("the marked cell", lambda: page.locator(".map .read").inner_text().startswith(says))
     for width, height in ((1366, 768), (1920, 1080)):
         page.set_viewport_size({"width": width, "height": height})
         desk.until(f"nothing that sticks out at {width} x {height}", lambda: page.evaluate(_FITS))
 
 
+_TEXTS = "pairsView.map.symbols.flatMap((_, i, all) => all.map((_, j) => pairsView.cell(i, j).text))"
+_PIXEL = """([i, j]) => { const { x, y } = pairsView.reveal(i, j), { width, height } = pairsView.measure();
+    const box = pairsView.canvas.getBoundingClientRect(), at = [x - width / 2 + 4 - box.x, y - height / 2 + 4 - box.y];
+    return Array.from(pairsView.canvas.getContext("2d").getImageData(...at, 1, 1).data).slice(0, 3); }"""
 _FITS = """() => ["table.board", ".map .line", ".strip .line", ".pairs-view"].every((name) => {
     const e = window.pairsView.root.querySelector(name) ?? window.pairsView.root, around = e.closest(".scroll") ?? e;
     return around.scrollWidth <= around.clientWidth; })
@@ -181,7 +197,9 @@ def test_order_filter_and_opening_by_keyboard(desk: DeskPage, ten: BoardWriter) 
     page.get_by_role("button", name="Pairs", exact=True).click()
     marked = page.locator("table.board tr[aria-current]")
     desk.until("the chosen one marked", lambda: marked.evaluate_all("(r) => r.map((e) => e.dataset.pair)") == [wanted])
-    page.locator(".heat .cell[data-pair]").nth(2).click()
+    page.locator(".heat").focus()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
     desk.until("a pair by its cell", lambda: asked(desk)["pair"] != [wanted] and "view" not in asked(desk))
 
 

@@ -1,5 +1,21 @@
 /* Which rows are shown, in which order, and how keys and clicks get about in them. */
 
+/* The children of a node in another order. The longest run of them that is in order already stays where it is. */
+function arrange(parent, wanted) {
+  const place = new Map([...parent.children].map((node, at) => [node, at])), at = wanted.map((node) => place.get(node));
+  const length = at.map(() => 1), before = at.map(() => -1);
+  let end = -1;
+  at.forEach((p, k) => {
+    for (let m = 0; m < k; m++) if (at[m] < p && length[m] >= length[k]) { length[k] = length[m] + 1; before[k] = m; }
+    if (end < 0 || length[k] > length[end]) end = k;
+  });
+  const staying = new Set();
+  for (let k = end; k >= 0; k = before[k]) staying.add(wanted[k]);
+  if (staying.size === wanted.length) return;
+  let next = null;
+  for (const node of wanted.slice().reverse()) { if (!staying.has(node)) parent.insertBefore(node, next); next = node; }
+}
+
 Object.assign(Pairs.prototype, {
   /* What a column sorts by. */
   values(key) {
@@ -20,7 +36,9 @@ Object.assign(Pairs.prototype, {
     for (const [key, { cell }] of Object.entries(this.headings)) mark(cell, "aria-sort", sort === key ? "ascending" : sort === `-${key}` ? "descending" : "none");
     this.lines.forEach(({ row, card }, i) => { for (const node of [row, card]) if (this.pairs[i] === pair) mark(node, "aria-current", "true"); else node.removeAttribute("aria-current"); });
     for (const button of this.buttons) mark(button, "aria-pressed", String(button.dataset.map === map));
-    if (this.map && this.drawn !== map) this.heat();
+    const { theme } = document.documentElement.dataset;
+    if (this.map && (this.drawn !== map || this.shade !== theme)) this.heat();
+    if (this.shade !== theme) { this.shade = theme; for (const { paths } of this.lines) for (const canvas of paths) this.trace(canvas); }
     this.order(true);
   },
 
@@ -37,10 +55,8 @@ Object.assign(Pairs.prototype, {
     });
     if (!this.late) {
       const sorted = sort ? order(this.values(sort.replace("-", "")), sort[0] === "-") : this.pairs.map((_, i) => i);
-      for (const [parent, name] of [[this.body, "row"], [this.cards, "card"]]) {
-        let at = parent.firstChild;
-        for (const i of sorted) { const node = this.lines[i][name]; if (node === at) at = at.nextSibling; else parent.insertBefore(node, at); }
-      }
+      arrange(this.body, sorted.map((i) => this.lines[i].row));
+      arrange(this.cards, sorted.map((i) => this.lines[i].card));
       this.tabbable();
     }
     put(this.count, this.pairs.length ? `${visible} of ${this.pairs.length}` : "");

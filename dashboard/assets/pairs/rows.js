@@ -1,17 +1,52 @@
 /* The rows of the table and the cards, each with its line of z. */
 
-/* A sparkline: both thresholds and z of the last 60 bars, on a scale of its own. */
-function spark() {
-  const made = element("template"), at = `x1="0" x2="${BARS}"`;
-  made.innerHTML = `<svg viewBox="0 -1 ${BARS} 2" preserveAspectRatio="none" aria-hidden="true"><line class="short" ${at}/><line class="long" ${at}/><path/></svg>`;
-  const drawn = made.content.firstChild, parts = [...drawn.children];
-  return { made: drawn, draw(path, threshold) {
-    for (const [part, y] of [[parts[0], String(-threshold)], [parts[1], String(threshold)]]) { mark(part, "y1", y); mark(part, "y2", y); }
-    parts[2].setAttribute("d", path);
-  } };
-}
-
 Object.assign(Pairs.prototype, {
+  /* Lines are drawn while they are in sight only. */
+  watchPaths() {
+    this.sizes = new ResizeObserver((entries) => {
+      const dpr = window.devicePixelRatio || 1;
+      for (const { target, contentRect: { width, height } } of entries) {
+        target.width = Math.round(width * dpr);
+        target.height = Math.round(height * dpr);
+        this.trace(target);
+      }
+    });
+    this.sights = new IntersectionObserver((entries) => {
+      for (const { target, isIntersecting } of entries) { target.seen = isIntersecting; if (target.late) this.trace(target); }
+    });
+  },
+
+  path(i) {
+    const canvas = element("canvas", { class: "path", "aria-hidden": "true" });
+    canvas.pair = i;
+    this.sizes.observe(canvas);
+    this.sights.observe(canvas);
+    return canvas;
+  },
+
+  /* Both thresholds and z of the last 60 bars, on a scale of its own. */
+  trace(canvas) {
+    const drawn = this.drawings[canvas.pair];
+    canvas.late = !canvas.seen || !drawn;
+    if (canvas.late) return;
+    const { width, height } = canvas, pen = canvas.getContext("2d"), colours = this.colours(), { z, most } = drawn, dpr = window.devicePixelRatio || 1;
+    const y = (v) => height / 2 * (1 - 0.94 * v / most), x = (k) => (k + 0.5) * width / BARS;
+    pen.clearRect(0, 0, width, height);
+    pen.lineWidth = dpr;
+    pen.setLineDash([3 * dpr, 3 * dpr]);
+    for (const [level, role] of [[this.h.entry, "down"], [-this.h.entry, "up"]]) {
+      pen.strokeStyle = colours[role];
+      pen.beginPath(); pen.moveTo(0, y(level)); pen.lineTo(width, y(level)); pen.stroke();
+    }
+    pen.setLineDash([]);
+    pen.lineWidth = 1.3 * dpr;
+    pen.strokeStyle = colours["leg-x"];
+    pen.beginPath();
+    let down = false;
+    z.forEach((v, k) => { if (v !== null) { if (down) pen.lineTo(x(k), y(v)); else pen.moveTo(x(k), y(v)); } down = v !== null; });
+    pen.stroke();
+  },
+
   line(i) {
     const data = this.rows[i], { row, cells, value, card } = this.lines[i], [, , state, word, z] = data, beyond = z !== null && Math.abs(z) >= this.h.entry;
     for (const { key, decimals } of COLUMNS) if (key in IN_ROW) put(cells[key], shown(data[IN_ROW[key]], decimals));
@@ -39,16 +74,14 @@ Object.assign(Pairs.prototype, {
     mark(cells.verdict, "class", `text ${look[7]}`);
   },
 
-  /* The path of z: closed bars, then the newest row, which may be forming. */
+  /* What the lines are drawn of: closed bars, then the newest row, which may be forming. */
   sketch(i) {
-    const z = this.history[i].slice(), [, bar, state, , now] = this.rows[i], at = bar - this.newest + WIDTH - 1, { entry } = this.h;
+    const z = this.history[i].slice(), [, bar, , , now] = this.rows[i], at = bar - this.newest + WIDTH - 1;
     if (at >= 0 && bar >= 0) z[at] = now;
     const last = z.slice(WIDTH - BARS);
-    let most = 1.25 * entry, path = "", down = false;
+    let most = 1.25 * this.h.entry;
     for (const v of last) if (v !== null && Math.abs(v) > most) most = Math.abs(v);
-    last.forEach((v, k) => { if (v === null) { down = false; return; } path += `${down ? "L" : "M"}${k + 0.5} ${(-0.94 * v / most).toFixed(3)}`; down = true; });
-    const { small, large } = this.lines[i], threshold = 0.94 * entry / most;
-    small.draw(path, threshold);
-    large.draw(path, threshold);
+    this.drawings[i] = { z: last, most };
+    for (const canvas of this.lines[i].paths) this.trace(canvas);
   },
 });

@@ -10,11 +10,23 @@
 class Pairs {
   constructor() {
     this.pairs = []; this.rows = []; this.looks = []; this.history = []; this.newest = -1; this.lines = [];
-    this.asked = false; this.said = ""; this.map = null; this.cells = new Map(); this.updates = 0;
+    this.drawings = []; this.asked = false; this.said = ""; this.map = null; this.index = new Map(); this.updates = 0;
+    this.watchPaths();
     this.build();
     const nav = host.document.get_model_by_name("nav");
     nav.connect(nav.properties.tags.change, () => this.choose());
     setInterval(() => this.mount(), 250);
+  }
+
+  /* The colours of the theme in force, by role. */
+  colours() {
+    const { theme } = document.documentElement.dataset;
+    if (this.palette?.theme !== theme || !this.palette?.panel) {
+      const style = getComputedStyle(this.root), of = (role) => [role, style.getPropertyValue(`--${role}`).trim()];
+      const roles = ["panel", "raised", "rule", "strong", "soft", "muted", "up", "down", "leg-x", "heat-up", "heat-down"];
+      this.palette = { theme, font: style.fontFamily, ...Object.fromEntries(roles.map(of)) };
+    }
+    return this.palette;
   }
 
   get chosen() { return pairsDesk.asked(); }
@@ -48,17 +60,11 @@ class Pairs {
       return button;
     });
     this.caption = element("span", { class: "caption" });
-    this.read = element("div", { class: "read" });
-    this.ends = [element("span"), element("span")];
-    this.grid = element("div", { class: "heat", role: "grid" });
-    for (const [kind, left] of [["pointerover", false], ["focusin", false], ["pointerleave", true], ["focusout", true]])
-      this.grid.addEventListener(kind, (event) => this.point(left ? null : event.target.closest(".cell")));
-    this.grid.addEventListener("click", (event) => this.open(event.target.closest(".cell")?.dataset.pair));
-    this.grid.addEventListener("keydown", (event) => this.keyInMap(event));
+    this.buildMap();
     this.root = element("div", { class: "pairs-view" },
       element("section", { class: "panel table" }, element("div", { class: "line" }, title("Pairs"), this.filter, this.count), this.scroll),
       element("section", { class: "panel map" }, element("div", { class: "line" }, title("Heat map"), element("div", { class: "switch", role: "group", "aria-label": "Heat map of" }, ...this.buttons), this.caption),
-        element("div", { class: "scroll" }, this.grid), element("div", { class: "foot" }, this.read, element("div", { class: "legend", "aria-hidden": "true" }, this.ends[0], element("i"), this.ends[1]))),
+        this.plot, element("div", { class: "foot" }, this.read, element("div", { class: "legend", "aria-hidden": "true" }, this.ends[0], element("i"), this.ends[1]))),
       element("section", { class: "panel strip" }, element("div", { class: "line" }, title(`z, last ${BARS} bars`), this.strip = element("span", { class: "caption" })), this.cards));
   }
 
@@ -82,7 +88,8 @@ class Pairs {
     for (const row of news.rows ?? []) { this.rows[row[0]] = row; this.line(row[0]); touched.add(row[0]); }
     for (const look of news.looks ?? []) { this.looks[look[0]] = look; this.aside(look[0]); }
     for (const i of touched) this.sketch(i);
-    if (news.map) { this.map = news.map; this.heat(); } else if (touched.size && this.chosen.map === "z") this.fill();
+    if (news.map) this.map = news.map;
+    if (this.map && (news.map || (touched.size && this.chosen.map === "z"))) this.heat();
     this.order();
     this.mount();
     this.updates += 1;
@@ -93,13 +100,17 @@ class Pairs {
     this.h = heading;
     if (pairs.join() !== this.pairs.join()) {
       this.pairs = pairs;
-      this.lines = pairs.map((pair) => this.makeLine(pair));
+      this.index = new Map(pairs.map((pair, i) => [pair, i]));
+      this.sizes.disconnect();
+      this.sights.disconnect();
+      this.lines = pairs.map((pair, i) => this.makeLine(pair, i));
       this.body.replaceChildren(...this.lines.map(({ row }) => row));
       this.cards.replaceChildren(...this.lines.map(({ card }) => card));
     }
     this.rows = pairs.map((_, i) => [i, -1, "none", "", null, null, null, null, null, null, null, null, ""]);
     this.looks = pairs.map((_, i) => [i, null, "", null, "", "", "", "off"]);
     this.history = pairs.map(() => new Array(WIDTH).fill(null));
+    this.drawings = [];
     this.newest = -1;
     const label = (key, text, title, decimals) => {
       const column = COLUMNS.find((one) => one.key === key);
@@ -111,17 +122,17 @@ class Pairs {
     pairs.forEach((_, i) => { this.line(i); this.aside(i); });
   }
 
-  makeLine(pair) {
+  makeLine(pair, i) {
     const cells = {}, row = element("tr", { "data-pair": pair, tabindex: "-1" });
     for (const { key, text } of COLUMNS) {
       cells[key] = element(key === "pair" ? "th" : "td", { "data-key": key, ...(key === "pair" ? { scope: "row" } : {}), ...(text ? { class: "text" } : {}) });
       row.append(cells[key]);
     }
     put(cells.pair, pair);
-    const [small, large] = [spark(), spark()], value = element("b");
-    row.append(element("td", { class: "path" }, small.made));
-    const card = element("button", { class: "spark", "data-pair": pair, "aria-label": `open ${pair}` }, element("span", {}, pair), value, large.made);
-    return { row, cells, small, large, value, card };
+    const paths = [this.path(i), this.path(i)], value = element("b");
+    row.append(element("td", { class: "path" }, paths[0]));
+    const card = element("button", { class: "spark", "data-pair": pair, "aria-label": `open ${pair}` }, element("span", {}, pair), value, paths[1]);
+    return { row, cells, paths, value, card };
   }
 
   /* The window of z goes on to a newer bar. */

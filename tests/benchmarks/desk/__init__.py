@@ -3,5 +3,6 @@
 from tests.benchmarks.desk.anchor import anchor
 from tests.benchmarks.desk.many import pages
 from tests.benchmarks.desk.one import page
+from tests.benchmarks.desk.pairs import pairs
 
-__all__ = ["anchor", "page", "pages"]
+__all__ = ["anchor", "page", "pages", "pairs"]

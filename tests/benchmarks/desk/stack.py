@@ -20,6 +20,7 @@ from desk_page import DeskPage, served  # noqa: E402
 from desk_rows import Market, Writer  # noqa: E402
 from feed_rows import FeedPulse, FeedWriter, LegRow  # noqa: E402
 
+from flows.storage.client import Address  # noqa: E402
 from flows.storage.server import ManagedServer  # noqa: E402
 from tests.chromium import system_chromium  # noqa: E402
 from tests.ports import take_free_ports  # noqa: E402
@@ -81,9 +82,34 @@ class Desk:
         return refreshes
 
 
+@dataclass
+class Running:
+    """A database, the page that reads it, and a browser.
+
+    Attributes:
+        url: of the page. pid: of its server. home: where all of them keep their files.
+    """
+
+    database: ManagedServer
+    url: str
+    pid: int
+    browser: Browser
+    home: Path
+
+    @property
+    def server(self) -> psutil.Process:
+        return psutil.Process(self.pid)
+
+    @property
+    def browser_process(self) -> psutil.Process:
+        """The first process of Chromium, of which all others are children."""
+        browsers = [p for p in psutil.Process().children(recursive=True) if "--headless" in " ".join(p.cmdline())]
+        return min(browsers, key=lambda process: process.create_time())
+
+
 @contextlib.contextmanager
-def desk_stack(history: int) -> Iterator[Desk]:
-    """Database, page and browser; `history` closed bars are there."""
+def running(fill: Callable[[Address], object]) -> Iterator[Running]:
+    """Start all three on ports of their own; `fill` is called with the database before the page is there."""
     with contextlib.ExitStack() as stack:
         home = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="desk-bench-")))
         http_port, pg_port, health_port, page_port = take_free_ports(4)
@@ -96,24 +122,35 @@ def desk_stack(history: int) -> Iterator[Desk]:
             "PAIRS_STORAGE__HTTP_PORT": str(http_port),
             "PAIRS_STORAGE__PG_PORT": str(pg_port),
         }
-        market = Market(history + _MORE_BARS, (int(time.time()) - history - 5) * 1_000_000)
-        writer = Writer(database.address, "", market)
-        writer.prepare()
-        writer.write(0, history)
-        writer.await_rows(history)
-        feed = FeedWriter(database.address, "")
-        feed.latency()
-        stack.enter_context(FeedPulse(feed, LegRow("ETHUSDT"), LegRow("BTCUSDT"), every_s=1.0))
+        fill(database.address)
         url, pid = stack.enter_context(served(page_port, home / "panel.log", environment))
         playwright = stack.enter_context(sync_playwright())
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=system_chromium(), args=arguments)
         stack.callback(browser.close)
-        read = database.read_address
+        yield Running(database, url, pid, browser, home)
+
+
+@contextlib.contextmanager
+def desk_stack(history: int) -> Iterator[Desk]:
+    """Database, page and browser; `history` closed bars are there."""
+    market = Market(history + _MORE_BARS, (int(time.time()) - history - 5) * 1_000_000)
+
+    def fill(address: Address) -> None:
+        writer = Writer(address, "", market)
+        writer.prepare()
+        writer.write(0, history)
+        writer.await_rows(history)
+        FeedWriter(address, "").latency()
+
+    with running(fill) as of:
+        address, read = of.database.address, of.database.read_address
         known = {
             "DESK_PG": f"host={read.host} port={read.pg_port} user={read.user} password={read.password} dbname=qdb"
         }
-        yield Desk(writer, market, url, pid, browser, known, home, history, {})
+        with FeedPulse(FeedWriter(address, ""), LegRow("ETHUSDT"), LegRow("BTCUSDT"), every_s=1.0):
+            writer = Writer(address, "", market)
+            yield Desk(writer, market, of.url, of.pid, of.browser, known, of.home, history, {})
 
 
 def cpu_s(process: psutil.Process) -> float:
