@@ -58,7 +58,7 @@ def heading(board: Board, told: Told) -> dict[str, Any]:
 def rows(board: Board, told: Told, which: Iterable[int]) -> list[list[Any]]:
     """The newest row of some pairs: index, bar, state, signal or reason, then numbers as the columns show them, None where unknown.
 
-    State is '' where all is well, else `gap`, `warm-up`, `stale`, `behind` or `none`.
+    State is '' where all is well, else `gap`, `doubt`, `warm-up`, `stale`, `behind` or `none`; the browser explains them in hover texts.
     """
     numbers = board.values.T.tolist()
     scale = spread_scale(told.model)
@@ -98,21 +98,21 @@ def _state(board: Board, told: Told, i: int, v: list[float]) -> tuple[str, str]:
     """How a row has to be read, and the word of its signal, or why there is none."""
     if board.bar[i] == UNKNOWN_BAR or math.isnan(v[_N]):
         known = board.newest != UNKNOWN_BAR
-        return "none", f"no row in the last {LATEST_BARS} bars" if known else "no row yet"
+        return "none", f"no row in {LATEST_BARS} bars" if known else "no row yet"
     newest = board.newest - int(board.bar[i])
     if newest > BEHIND_BARS:
-        return "behind", f"{newest:,} bars behind the others"
+        return "behind", f"{newest:,} bars behind"
     if which := LEG_NAMES[int(v[_STALE])]:
-        return "stale", f"stale: {_legs(board.pairs[i], which)} silent"
+        return "stale", f"stale: {_legs(board.pairs[i], which)}"
     if v[_LEFT] > 0:
         return "warm-up", f"warm-up {number(v[_N], 0)}/{number(v[_N] + v[_LEFT], 0)}"
     if math.isnan(v[_Z]):
         return "none", "cannot be computed"
     if told.model.method == "kalman" and math.isfinite(v[_INNOVATIONS]) and not believable(v[_INNOVATIONS]):
-        return "gap", f"innovation sd {number(v[_INNOVATIONS], 2)}: z not to be trusted"
+        return "doubt", f"innovation sd {number(v[_INNOVATIONS], 2)}"
     word = SHORT[signal(v[_Z], told.entry, told.exit)]
     if which := LEG_NAMES[int(v[_GAP])]:
-        return "gap", f"{word}, trades missing: {_legs(board.pairs[i], which)}"
+        return "gap", f"gap: {_legs(board.pairs[i], which)} · {word}"
     return "", word
 
 

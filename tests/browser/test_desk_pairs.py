@@ -104,7 +104,7 @@ def test_table_and_heat_map_say_what_sql_says(desk: DeskPage, questdb: ManagedSe
     words = [cell(desk, pair, "signal") for pair in pairs[6:]]
     y, x = pairs[8].split("/")[0], pairs[6].split("/")[1]
     assert words == [
-        f"flat, trades missing: {x}", "warm-up 15/200", f"stale: {y} silent", "no row in the last 600 bars"
+        f"gap: {x} · flat", "warm-up 15/200", f"stale: {y}", "no row in 600 bars"
     ]  # fmt: skip
     grey = page.locator(f'tr[data-pair="{pairs[8]}"] [data-key="rho"]').evaluate("(e) => getComputedStyle(e).color")
     plain = page.locator(f'tr[data-pair="{pairs[0]}"] [data-key="rho"]').evaluate("(e) => getComputedStyle(e).color")
@@ -130,7 +130,7 @@ def test_table_and_heat_map_say_what_sql_says(desk: DeskPage, questdb: ManagedSe
     page.keyboard.press("ArrowDown")
     says = f"{second}/{first} z {cell(desk, f'{second}/{first}', 'z')}"
     desk.until("the marked cell", lambda: page.locator(".map .read").inner_text().startswith(says))
-    for width, height in ((1366, 768), (1920, 1080)):
+    for width, height in ((1366, 768), (1600, 900), (1920, 1080)):
         page.set_viewport_size({"width": width, "height": height})
         desk.until(f"nothing that sticks out at {width} x {height}", lambda: page.evaluate(_FITS))
 

@@ -14,11 +14,16 @@ const COLUMNS = [
   { key: "half-life", label: "Half-life", decimals: 1, title: "of the newest look, in bars" },
   { key: "verdict", label: "Verdict", title: "after the newest round of looks", text: true },
   { key: "change", label: "Δz 60", decimals: 2, title: "z now minus z 60 bars before" },
-  { key: "age", label: "Age", decimals: 1, title: "of the last trade of the older leg at the end of the bar, in seconds" },
+  { key: "age", label: "Age s", decimals: 1, title: "of the last trade of the older leg at the end of the bar, in seconds" },
 ];
 /* Where a row of the server holds each column; looks likewise. */
 const IN_ROW = { z: 4, "one-step": 5, spread: 6, rho: 7, beta: 8, fit: 9, change: 10, age: 11 };
 const IN_LOOK = { ticks: [1, 2], "half-life": [3, 4], verdict: [5, 6] };
+/* What the states of a row mean. */
+const STATES = {
+  gap: "trades are missing from the bar", doubt: "the filter's innovations are of another size than it thinks: z is not to be trusted", "warm-up": "bars there are of those the fit needs",
+  stale: "last trade too long ago: statistics pause until it trades again", behind: "its newest row is older than that of the others", none: "nothing to show",
+};
 const FORMATS = [0, 1, 2, 3, 4].map((n) => new Intl.NumberFormat("en-US", { minimumFractionDigits: n, maximumFractionDigits: n }));
 
 const shown = (value, decimals) => value === null ? DASH : FORMATS[decimals].format(value);

@@ -51,7 +51,7 @@ Object.assign(Pairs.prototype, {
     const data = this.rows[i], { row, cells, value, card } = this.lines[i], [, , state, word, z] = data, beyond = z !== null && Math.abs(z) >= this.h.entry;
     for (const { key, decimals } of COLUMNS) if (key in IN_ROW) put(cells[key], shown(data[IN_ROW[key]], decimals));
     put(cells.signal, word || DASH);
-    mark(cells.signal, "title", word);
+    mark(cells.signal, "title", state ? `${word}: ${STATES[state]}` : word);
     const side = state || !beyond ? "" : z > 0 ? "down" : "up";
     mark(row, "class", state ? `off ${state}` : "");
     mark(cells.z, "class", side);
@@ -60,7 +60,7 @@ Object.assign(Pairs.prototype, {
     mark(cells.age, "title", data[12] ? `${data[12] === "y" ? y : x}, in seconds` : "");
     put(value, z === null ? DASH : (z > 0 ? "+" : "") + shown(z, 2));
     mark(card, "class", `spark ${state ? "off" : side}`);
-    mark(card, "title", state ? word : "");
+    mark(card, "title", state ? `${word}: ${STATES[state]}` : "");
   },
 
   aside(i) {

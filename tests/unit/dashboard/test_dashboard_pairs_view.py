@@ -47,10 +47,10 @@ def test_a_row_is_rounded_as_it_is_shown() -> None:
         ({"zscore": 2.0}, "", "short"),
         ({"zscore": 0.5}, "", "flat"),
         ({"zscore": 1.9}, "", "hold"),
-        ({"stale": 2.0, "zscore": np.nan}, "stale", "stale: BTCUSDT silent"),
-        ({"stale": 3.0, "zscore": np.nan}, "stale", "stale: both legs silent"),
+        ({"stale": 2.0, "zscore": np.nan}, "stale", "stale: BTCUSDT"),
+        ({"stale": 3.0, "zscore": np.nan}, "stale", "stale: both legs"),
         ({"n": 15.0, "warmup_left": 585.0, "zscore": np.nan}, "warm-up", "warm-up 15/600"),
-        ({"gap": 1.0, "zscore": 1.0}, "gap", "hold, trades missing: ETHUSDT"),
+        ({"gap": 1.0, "zscore": 1.0}, "gap", "gap: ETHUSDT · hold"),
         ({"zscore": np.nan}, "none", "cannot be computed"),
     ],
 )
@@ -63,17 +63,17 @@ def test_a_row_says_how_it_has_to_be_read(values: dict[str, float], state: str, 
 
 def test_rows_without_data_say_so() -> None:
     known = board()
-    assert rows(known, TOLD, [1])[0][2:5] == ["none", "no row in the last 600 bars", None]
+    assert rows(known, TOLD, [1])[0][2:5] == ["none", "no row in 600 bars", None]
     assert rows(empty(known.pairs, 1_000_000), TOLD, [0])[0][2:5] == ["none", "no row yet", None]
     behind = replace(known, newest=BAR + 700)
-    assert rows(behind, TOLD, [0])[0][2:4] == ["behind", "700 bars behind the others"]
+    assert rows(behind, TOLD, [0])[0][2:4] == ["behind", "700 bars behind"]
 
 
 def test_the_fit_column_is_what_the_method_has() -> None:
     kalman = replace(TOLD, model=Model("k", method="kalman", price="raw"))
     (row,) = rows(board(innovation_sd=3.14159, r_squared=np.nan), kalman, [0])
     assert (row[9], row[6]) == (3.14, 0.0), "and a raw spread is a price difference"
-    assert row[2:4] == ["gap", "innovation sd 3.14: z not to be trusted"]
+    assert row[2:4] == ["doubt", "innovation sd 3.14"]
     assert heading(board(), kalman)["fit"][:2] == ["Innov. sd", 2]
     huber = replace(TOLD, model=Model("h", method="huber"))
     assert (rows(board(), huber, [0])[0][9], heading(board(), huber)["fit"][0]) == (7.0, "Fit age")
