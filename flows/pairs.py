@@ -25,7 +25,7 @@ from flows.asynchrony.pair_ticks import Limits
 from flows.bars.operators import ohlcv_bars
 from flows.database import address_of_database
 from flows.domain.chunk import Chunk
-from flows.domain.frames import Ticks
+from flows.domain.frames import Bars, Ticks
 from flows.errors import SettingsError
 from flows.health import HealthServer
 from flows.join.operators import pair_bars
@@ -86,23 +86,37 @@ def build(settings: Settings, source: Source, sink: Sink, forming_every_ms: int 
     _check_methods(settings)
     packing.warm_up()  # the first snapshot must not wait for a compiler
     market = settings.market
-    stale_after_ms = int(settings.join.stale_after_s * 1_000)
     flow = Dataflow("pairs")
     items = op.input("ticks", flow, source)
     ticks, others = _told_apart(items)
     fill_limit_us, gap_limit_us = settings.bars.fill_limit_s * 1_000_000, settings.bars.gap_limit_s * 1_000_000
     bars = ohlcv_bars("bars", ticks, market.intervals, fill_limit_us, gap_limit_us, forming_every_ms * 1_000)
-    legs = pair_bars("pair_bars", bars, market.pairs, settings.join.pending_limit)
-    stats = pair_stats("pair_stats", legs, settings.models, stale_after_ms)
-    stored = [others, bars, stats] + ([ticks] if settings.sinks.store_trades else [])
+    stored = [others, bars, *_of_bars(bars, settings)] + ([ticks] if settings.sinks.store_trades else [])
     if settings.ticks.enabled:
         stored.append(_tick_stats(ticks, settings))
+    store(sink, stored)
+    return flow
+
+
+def build_of_bars(settings: Settings, source: Source, sink: Sink) -> Dataflow:
+    """The wiring from the join on, for a source of closed bars. Raises as `build`."""
+    _check_methods(settings)
+    flow = Dataflow("pairs")
+    bars = op.input("bars", flow, source)
+    store(sink, [bars, *_of_bars(bars, settings)])
+    return flow
+
+
+def _of_bars(bars: KeyedStream[Chunk[Bars]], settings: Settings) -> list[Frames]:
+    """All that is made of bars: statistics, and where they are wanted tests."""
+    market, stale_after_ms = settings.market, int(settings.join.stale_after_s * 1_000)
+    legs = pair_bars("pair_bars", bars, market.pairs, settings.join.pending_limit)
+    made: list[Frames] = [pair_stats("pair_stats", legs, settings.models, stale_after_ms)]
     if settings.tests.enabled:
         plans = {interval: settings.tests.plan(interval) for interval in market.intervals}
         tests = pair_tests("pair_tests", legs, bars, market.pairs, plans, stale_after_ms)
-        stored += [tests.looks, tests.verdicts]
-    store(sink, stored)
-    return flow
+        made += [tests.looks, tests.verdicts]
+    return made
 
 
 def _tick_stats(ticks: KeyedStream[Chunk[Ticks]], settings: Settings) -> Frames:

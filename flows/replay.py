@@ -1,6 +1,5 @@
 """`pairs replay`: files through the same dataflow as the live feed, into QuestDB or into Parquet files."""
 
-import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -22,7 +21,7 @@ from flows.sinks.questdb import QuestDBSink
 from flows.sources.files import FileSource
 from flows.sources.tally import Tally
 from flows.storage.datasets import register
-from flows.storage.schema import dataset_problem
+from flows.storage.schema import dataset_name, dataset_problem
 
 ORIGIN = "replay"
 
@@ -43,7 +42,7 @@ def replay(paths: Sequence[Path], settings: Settings, out: Path | None, dataset:
         into_files(source, settings, out)
         where = f"{out}/"
     else:
-        name = dataset if dataset is not None else dataset_name(paths[0])
+        name = dataset if dataset is not None else dataset_name(paths[0].name)
         if problem := dataset_problem(name):
             raise InputError(f"--dataset: {problem}")
         if not name:
@@ -79,17 +78,6 @@ def source_of(paths: Sequence[Path], settings: Settings) -> FileSource:
         silence_grace_us=binance.silence_grace_ms * 1_000,
         max_ahead_us=int(binance.max_ahead_s * 1_000_000),
     )
-
-
-def dataset_name(path: Path) -> str:
-    """A dataset's name from a file's name.
-
-    >>> dataset_name(Path("BTCUSDT-trades-2024.csv.gz"))
-    'btcusdt_trades_2024'
-    """
-    stem = path.name.split(".")[0].lower()
-    name = re.sub(r"[^a-z0-9]+", "_", stem).strip("_")[:40]
-    return name if name[:1].isalpha() else f"d_{name}"[:40]
 
 
 def _run(settings: Settings, source: FileSource, sink: Sink) -> None:

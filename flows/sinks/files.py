@@ -24,6 +24,7 @@ from flows.domain.scale import UNKNOWN
 from flows.errors import StorageError
 from flows.sinks.columns import Column, Labels, TableRows, concatenated, newest_per_key
 from flows.sinks.tables import GROUPS, Storable, table_rows
+from flows.storage.arrow import ARROW_TYPES
 from flows.storage.schema import (
     FEED_EVENTS,
     PAIR_LEAD_LAG,
@@ -40,14 +41,6 @@ from flows.storage.schema import (
 
 ROW_GROUP_ROWS = 131_072
 
-_ARROW_TYPES = {
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    ColumnType.SYMBOL: pa.string(),  # plain, so that a file joins with any other
-    ColumnType.DOUBLE: pa.float64(),
-    ColumnType.LONG: pa.int64(),
-    ColumnType.VARCHAR: pa.string(),
-    ColumnType.BOOLEAN: pa.bool_(),
-}
 FILES = (
     "bars", "feed_events", "pair_lead_lag", "pair_stats", "pair_tests", "pair_tick_stats", "pair_verdicts", "rejects", "trades",
 )  # fmt: skip
@@ -77,7 +70,7 @@ _FILE_TABLES = {table.name: table for table in (TRADES, REJECTS, FEED_EVENTS, PA
 
 def file_schema(group: str) -> pa.Schema:
     """The Arrow schema of a group's file."""
-    return pa.schema([(name, _ARROW_TYPES[kind]) for name, kind in file_table(group).columns])
+    return pa.schema([(name, ARROW_TYPES[kind]) for name, kind in file_table(group).columns])
 
 
 class ParquetSink(FixedPartitionedSink[Storable, None]):
@@ -192,5 +185,5 @@ def _array(column: Column, kind: ColumnType) -> Any:
         return pa.array(column, from_pandas=True)
     if kind in (ColumnType.LONG, ColumnType.TIMESTAMP):
         unknown = np.asarray(column) == UNKNOWN
-        return pa.array(column, pa.int64(), mask=unknown if unknown.any() else None).cast(_ARROW_TYPES[kind])
-    return pa.array(column, _ARROW_TYPES[kind])
+        return pa.array(column, pa.int64(), mask=unknown if unknown.any() else None).cast(ARROW_TYPES[kind])
+    return pa.array(column, ARROW_TYPES[kind])

@@ -175,6 +175,19 @@ def create_tables(address: Address, dataset: str = "", intervals: tuple[Interval
                 )
 
 
+def drop_tables(address: Address, dataset: str) -> None:
+    """Remove every table of a dataset that has a name; those that are not there are no error.
+
+    Raises:
+        StorageError: the main dataset, or the server refuses.
+    """
+    if problem := dataset_problem(dataset) or ("" if dataset else "the main dataset is not removed"):
+        raise StorageError(problem)
+    with connect(address) as connection:
+        for table in dataset_tables():
+            _execute(connection, f"DROP TABLE IF EXISTS {table_name(table.name, dataset)}")
+
+
 def _execute(connection: psycopg.Connection[Any], statement: str) -> None:
     try:
         connection.execute(statement)

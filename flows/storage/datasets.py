@@ -25,7 +25,7 @@ class Dataset:
     """A set of tables of one origin.
 
     Attributes:
-        name: prefix of the tables, '' for the main set. origin: `live`, `simulated` or `replay`: what every page must say.
+        name: prefix of the tables, '' for the main set. origin: `live`, `simulated`, `replay` or `upload`: what every page must say.
         settings: all that decides the values in the tables, by name; empty where an earlier version wrote the row.
     """
 

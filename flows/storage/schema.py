@@ -1,5 +1,6 @@
 """The tables, declared once: QuestDB creates them from here, the Parquet files have the same columns."""
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 
@@ -63,6 +64,17 @@ def dataset_problem(name: str) -> str | None:
     if name and not (name[0].isalpha() and name.isascii() and name.replace("_", "").isalnum() and name == name.lower()):
         return f'dataset "{name}": expected lower-case letters, digits and underscores, a letter first'
     return "dataset name longer than 40 characters" if len(name) > 40 else None
+
+
+def dataset_name(file: str) -> str:
+    """A dataset's name from a file's name.
+
+    >>> dataset_name("BTCUSDT-trades-2024.csv.gz")
+    'btcusdt_trades_2024'
+    """
+    stem = file.split(".")[0].lower()
+    name = re.sub(r"[^a-z0-9]+", "_", stem).strip("_")[:40]
+    return name if name[:1].isalpha() else f"d_{name}"[:40]
 
 
 _T, _S, _D, _L = ColumnType.TIMESTAMP, ColumnType.SYMBOL, ColumnType.DOUBLE, ColumnType.LONG
@@ -148,7 +160,7 @@ DATASETS = Table(
     ("timestamp", "dataset"), "YEAR", None,
 )  # fmt: skip
 """What the root holds: one row per dataset, `timestamp` 1970-01-01 so that writing it again replaces it. `origin` is
-`live`, `simulated` or `replay`; `pairs` and `intervals` are JSON lists of names, `models` one of objects with every
+`live`, `simulated`, `replay` or `upload`; `pairs` and `intervals` are JSON lists of names, `models` one of objects with every
 parameter, `settings` an object of texts: all that decides its values. The main dataset's name is ''."""
 
 _RETENTION = {Interval.S1: ("DAY", "7 DAYS"), Interval.M1: ("DAY", "90 DAYS"), Interval.M5: ("MONTH", "24 MONTHS")}
