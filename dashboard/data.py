@@ -48,6 +48,8 @@ from flows.storage.schema import (
 )
 
 Connect = Callable[[], "psycopg.Connection[Any]"]
+RECORDED = ("replay", "upload")
+"""Origins of datasets that are made of files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,11 @@ class Catalogue:
     pairs: tuple[Pair, ...]
     intervals: tuple[Interval, ...]
     models: tuple[Model, ...]
+
+    @property
+    def recorded(self) -> bool:
+        """Made of files: nothing more comes, and there is no feed."""
+        return self.origin in RECORDED
 
     def model(self, name: str) -> Model:
         """The model of that name; one with default windows if the catalogue does not describe it."""
@@ -255,6 +262,10 @@ class Reader:
         except (psycopg.Error, OSError) as error:
             self.close()
             raise StorageError(_first_line(error)) from error
+
+    def query(self, statement: sql.Composed, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        """The rows of a statement. Raises as `rows`."""
+        return self._query(statement, parameters)
 
     def close(self) -> None:
         """Close the connection; the next query opens another."""

@@ -8,6 +8,8 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
+from psycopg import sql
+
 from dashboard.analysis.rows import Asked as ToAnalyse
 from dashboard.analysis.ticks import TicksAsked
 from dashboard.analysis.ticks_watch import Source as TicksSource
@@ -57,6 +59,8 @@ class Source(HealthSource, AnalysisSource, TicksSource, BoardSource, WhatIfRowsS
     def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality: ...
 
     def explanation(self, asked: Asked, stale_after_ms: int, say: Say) -> Explained: ...
+
+    def query(self, statement: sql.Composed, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]: ...
 
 
 class CatalogueWatch(Poller[Catalogue | None]):
@@ -278,6 +282,14 @@ class Hub:
     def ticks(self, asked: TicksAsked) -> TicksWatch:
         """The trades of both legs over a range."""
         return self._kept((TicksWatch, asked), lambda: TicksWatch(self._open_source(), asked))
+
+    def source(self) -> Source:
+        """A source of the caller's own, who closes it."""
+        return self._open_source()
+
+    def kept(self, key: Hashable, make: Callable[[Source], P]) -> P:
+        """The poller of that key, made of a source of its own. Subscribe at once."""
+        return self._kept(key, lambda: make(self._open_source()))
 
     def explainer(self, told: Callable[[], None]) -> Explainer:
         """What makes the explanations of one page: `told` is called on the event loop at every step."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import panel as pn
-from bokeh.models import Column, Row
+from bokeh.models import Column, CustomJS, Row
 
 from dashboard import theme
 from dashboard.charts.panel import html
@@ -55,6 +55,7 @@ class Session:
         self._scheduled = self._ended = False
         self._location, self._user = pn.state.location, pn.state.user
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
+        document.js_on_event("document_ready", CustomJS(code=theme.TRANSFER_JS))
         self._page = self._frame()
         self.template = self._layout()
         desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks"])

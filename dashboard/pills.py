@@ -26,7 +26,7 @@ class Pills:
 
     def follow(self, catalogue: Catalogue | None) -> None:
         """Watch the feed of a dataset, once it is known to have one."""
-        if catalogue is not None and catalogue.origin != "replay" and self._watch is None:
+        if catalogue is not None and not catalogue.recorded and self._watch is None:
             self._watch = self._hub.legs(catalogue.dataset)
             self._ending = self._watch.subscribe(self._soon)
 

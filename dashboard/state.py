@@ -20,7 +20,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.storage.schema import dataset_problem
 
-VIEWS = ("workspace", "pairs", "analysis", "health", "explain")
+VIEWS = ("workspace", "pairs", "analysis", "data", "health", "explain")
 EARLIER_VIEWS = {"feed": "health"}
 """Names that addresses of earlier versions have."""
 SPREADS = ("", "line", "candles")

@@ -98,6 +98,8 @@ def _variables(first: str) -> str:
 
 _PAGE_CSS = (ASSETS / "page.css").read_text(encoding="utf-8")
 WIDGET_CSS = (ASSETS / "widgets.css").read_text(encoding="utf-8")
+DATA_CSS = (ASSETS / "data.css").read_text(encoding="utf-8")
+TRANSFER_JS = (ASSETS / "transfer.js").read_text(encoding="utf-8")
 PANEL_CSS = (ASSETS / "panel.css").read_text(encoding="utf-8")
 
 

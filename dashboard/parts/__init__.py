@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from dashboard.parts.analysis import AnalysisPart
+from dashboard.parts.data import DataPart
 from dashboard.parts.explain import ExplainPart
 from dashboard.parts.health import HealthPart
 from dashboard.parts.pairs import PairsPart
@@ -15,6 +16,7 @@ PARTS: dict[str, Callable[[Context], Part]] = {
     "workspace": WorkspacePart,
     "pairs": PairsPart,
     "analysis": AnalysisPart,
+    "data": DataPart,
     "health": HealthPart,
     "explain": ExplainPart,
 }

@@ -58,7 +58,7 @@ class HealthPart:
         if self._storage is None:
             self._storage = self._watch("tables", self._hub.storage(dataset, catalogue.intervals))
             self._meter = self._watch("meter", self._hub.meter())
-            if catalogue.origin != "replay":
+            if not catalogue.recorded:
                 self._legs = self._watch("legs", self._hub.legs(dataset))
                 self._spread = self._watch("spread", self._hub.distributions(dataset))
                 flow = self._hub.flow(dataset)
@@ -110,7 +110,7 @@ class HealthPart:
 
     def _clock_us(self, catalogue: Catalogue) -> int | None:
         """The exchange's clock: rows carry its times. The database's where no feed says how far it is ahead."""
-        if catalogue.origin == "replay" or self._storage is None:
+        if catalogue.recorded or self._storage is None:
             return None
         legs, now_us = self._legs.legs if self._legs is not None else None, self._storage.storage.now_us
         if legs is None or legs.newest_us is None or legs.flow_silent:

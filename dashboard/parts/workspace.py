@@ -72,7 +72,7 @@ class WorkspacePart:
             "unit": spread_unit(now.model), "entry": desk.entry, "exit": desk.exit,
             "no_ticks": no_ticks,
             "no_bodies": "" if now.model.source == "close" else f"the model is of {SOURCES[now.model.source]}",
-            "down": status.down_since is not None, "replay": catalogue.origin == "replay",
+            "down": status.down_since is not None, "replay": catalogue.recorded,
         }  # fmt: skip
         if meta != self._meta:
             self._meta = meta

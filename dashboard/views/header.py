@@ -5,7 +5,7 @@ from html import escape
 from dashboard.poller import Status
 from dashboard.views.text import number
 
-_PILL = {"live": "teal", "simulated": "amber", "replay": "blue"}
+_PILL = {"live": "teal", "simulated": "amber", "replay": "blue", "upload": "blue"}
 
 
 def header(

@@ -170,6 +170,7 @@ def _page(stack: Stack, env: dict[str, str]) -> Child:
         *(sys.executable, "-m", "panel", "serve", str(app)),
         *("--address", page.host, "--port", str(page.port), "--liveness", *origins),
         *login_options(page.users_file, app.parent / "assets"),
+        *("--plugins", "dashboard.routes"),  # downloads and uploads
     ]
     if wants_login(page.users_file, env):
         env = {**env, **cookie_secret(env, stack.home)}

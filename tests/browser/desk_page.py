@@ -22,6 +22,7 @@ _RANGE = "Bokeh.documents[0].get_model_by_name('time')"
 def served(port: int, log: Path, environment: dict[str, str], *options: str) -> Iterator[tuple[str, int]]:
     """`panel serve dashboard/app.py` in a process of its own; the address of its page, and the process id."""
     panel = [sys.executable, "-m", "panel", "serve", "dashboard/app.py", "--port", str(port), "--liveness", *options]
+    panel += ["--plugins", "dashboard.routes"]
     argv = [
         sys.executable,
         "-I",

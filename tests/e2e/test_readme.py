@@ -141,7 +141,7 @@ def test_every_command_of_the_readme_is_known_here() -> None:
         ".venv/bin/pairs db --origin simulated",
         ".venv/bin/pairs simulate",
         ".venv/bin/python -m bytewax.run \"flows.pairs:flow('config/simulated.toml')\"",
-        ".venv/bin/panel serve dashboard/app.py",
+        ".venv/bin/panel serve dashboard/app.py --plugins dashboard.routes",
     ]
 
 
