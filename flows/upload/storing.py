@@ -1,5 +1,6 @@
 """Checked files into a dataset of their own: all of it, or nothing."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from bytewax.dataflow import Dataflow
 
 from flows.domain.pair import Pair
 from flows.engine import run
-from flows.errors import InputError
+from flows.errors import InputError, StorageError
 from flows.pairs import Sink, build, build_of_bars, dataset_of, retry_of
 from flows.replay import source_of
 from flows.settings import Settings
@@ -23,6 +24,7 @@ from flows.storage.schema import dataset_problem
 from flows.upload.checking import Progress, kind_of, read_candles_of
 
 ORIGIN = "upload"
+_VISIBLE_S = 30.0
 
 
 class CancelledError(InputError):
@@ -57,6 +59,7 @@ def store(
         if stop.requested():
             raise CancelledError("cancelled: nothing was stored")
         register(address, dataset_of(wanted, name, ORIGIN))
+        _await_described(address, name)
     except BaseException:
         drop_tables(address, name)
         raise
@@ -71,6 +74,16 @@ def _check_name(address: Address, name: str) -> None:
     with connect(address) as connection:
         if name in stored_datasets(connection):
             raise InputError(f'there is a dataset "{name}" already: choose another name')
+
+
+def _await_described(address: Address, name: str) -> None:
+    """Return when SQL sees the description, which is a little after it was accepted: what is said to be stored can be looked at."""
+    until = time.monotonic() + _VISIBLE_S
+    with connect(address) as connection:
+        while name not in stored_datasets(connection):
+            if time.monotonic() > until:
+                raise StorageError(f"QuestDB accepted the dataset {name} and does not show it after {_VISIBLE_S:g} s")
+            time.sleep(0.02)
 
 
 def _flow(
