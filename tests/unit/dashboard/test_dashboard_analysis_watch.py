@@ -8,6 +8,8 @@ from loops import run_async
 from test_dashboard_analysis import MODEL, PAIR, rows, some_looks
 
 from dashboard.analysis.rows import Asked, LeadRows, LookRows, PairRows
+from dashboard.analysis.ticks import Grid, TickGrids, TicksAsked
+from dashboard.analysis.ticks_watch import TicksWatch
 from dashboard.analysis.watch import AnalysisWatch
 from dashboard.hub import Hub
 from dashboard.selection import Selection
@@ -151,3 +153,40 @@ def test_an_empty_dataset_is_an_answer() -> None:
         await until(lambda: stored.closed == 1)
 
     run_async(empty())
+
+
+class Counted:
+    """Grids of whatever is asked, ending at `end_us`."""
+
+    def __init__(self) -> None:
+        self.end_us, self.asks, self.closed = 3_600_000_000, 0, 0
+
+    def ticks(self, asked: TicksAsked) -> TickGrids:
+        self.asks += 1
+        start, end = (0, self.end_us) if asked.end_us is None else (asked.start_us or 0, asked.end_us)
+        return TickGrids(start, end, Grid(asked.pair.y, self.asks), Grid(asked.pair.x))
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_trades_are_counted_again_when_a_column_has_passed_and_never_between_fixed_ends() -> None:
+    async def counted() -> None:
+        for ends, wanted in (((None, None), 2), ((0, 1_000_000), 1)):
+            source, now = Counted(), [0.0]
+            watch = TicksWatch(source, TicksAsked("", PAIR, "1h", *ends), POLL_S, lambda now=now: now[0])
+            told = []
+            end = watch.subscribe(lambda told=told, watch=watch: told.append(watch.grids))
+            await until(lambda told=told: len(told) == 1)
+            polls = watch.status.polls
+            await until(lambda watch=watch, polls=polls: watch.status.polls > polls + 3)
+            assert source.asks == 1, "an hour's column is 8.6 s"
+            now[0] = 8.6
+            source.end_us += 8_600_000
+            polls = watch.status.polls
+            await until(lambda watch=watch, polls=polls: watch.status.polls > polls + 3)
+            assert (source.asks, len(told)) == (wanted, wanted)
+            end()
+            await until(lambda source=source: source.closed == 1)
+
+    run_async(counted())
