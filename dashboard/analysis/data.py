@@ -91,7 +91,8 @@ def _back(query: Query, of: Selection, limit: int) -> int:
 
 
 def _newest(query: Query, table: str, dataset: str) -> int:
-    return query(_NEWEST.format(table=sql.Identifier(table_name(table, dataset))), ())[0][0] or 0
+    rows = query(_NEWEST.format(table=sql.Identifier(table_name(table, dataset))), ())
+    return rows[0][0] or 0 if rows else 0  # of an empty table there may be no row at all
 
 
 def _rows(query: Query, of: Selection, since_us: int) -> PairRows:

@@ -66,7 +66,7 @@ def lines_head(of: "OfBars") -> str:
     price = f"log {_SOURCES[model.source]}" if model.price == "log" else _SOURCES[model.source]
     n, pair = len(made.times), of.asked.selection.pair
     bars = f"{n:,} bars" if n == made.window else f'<b class="amber">{n:,} of {made.window:,} bars</b>'
-    return head("Regression", f"{escape(pair.y)} on {escape(pair.x)}", price, bars, "light: old, bright: new")
+    return head("Regression", f"{escape(pair.y)} on {escape(pair.x)}", price, bars, "faint: old")
 
 
 _SOURCES = {"close": "closes", "vwap": "mean prices"}
@@ -172,7 +172,7 @@ def lead_head(of: "OfLead", y: str, x: str) -> str:
     ends = " to ".join(number(end, 0) if math.isfinite(end) else "no end" for end in (of.low_ms, of.high_ms))
     who = {"": "neither", "y": escape(y), "x": escape(x)}[of.leader]
     return head(
-        "Which leg leads", f"<b data-lead>{who}</b> by {number(of.lead_ms, 0)} ms ({ends})", window,
+        "Which leg leads", f"<b data-lead>{who}</b> by {number(of.lead_ms, 0)} ms ({ends})", _wide(window),
         f'<span class="wide" title="trades, thinned to one in 10 ms">{of.ticks[0]:,} and {of.ticks[1]:,} ticks</span>',
     )  # fmt: skip
 

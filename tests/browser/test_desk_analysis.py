@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from desk_page import DeskPage
+from desk_rows import Market, Writer
 from recordings import USDM_2024
 from scipy import stats as scipy_stats
 
@@ -168,7 +169,15 @@ _FITS = """() => { const view = Bokeh.index.find_one(Bokeh.documents[0].get_mode
     return view.scrollWidth <= view.clientWidth && document.documentElement.scrollWidth <= innerWidth; }"""
 
 
-def test_what_cannot_be_shown_says_why_and_until_when(desk: DeskPage, recorded: str) -> None:
+def test_what_cannot_be_shown_says_why_and_until_when(desk: DeskPage, questdb: ManagedServer, recorded: str) -> None:
+    Writer(questdb.address, "deskanalysisempty", Market(1, 1_700_000_000_000_000)).prepare()
+    desk.open("deskanalysisempty", view="analysis")
+    desk.until("why there is nothing", lambda: "The first comes as soon as" in desk._html("note-scatter"), 120)
+    desk.until("the same of trades", lambda: "No trade is stored" in desk._html("note-ticks-y"), 20)
+    assert "The first comes with the first round of looks" in desk._html("note-half-life")
+    assert "no look at the ticks yet" in desk._html("note-lead")
+    assert "No look at this pair yet" in desk._html("all-tests")
+
     desk.open(recorded, model="ols", tf="5m", view="analysis")
     desk.until(
         "why there is no line",
