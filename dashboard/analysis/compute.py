@@ -7,7 +7,7 @@ import numpy as np
 
 from dashboard.analysis.distribution import Autocorrelation, Histogram, autocorrelation, histogram
 from dashboard.analysis.lead import LeadCurve, lead_curve
-from dashboard.analysis.lines import Fit, bars_needed, fit
+from dashboard.analysis.lines import Fit, bars_needed, fit, said
 from dashboard.analysis.looks import LookHistory, look_history
 from dashboard.analysis.rows import Asked, LeadRows, LookRows, PairRows
 from flows.domain.interval import Interval
@@ -82,6 +82,8 @@ def of_bars(rows: PairRows, asked: Asked) -> OfBars | None:
         return None
     of, model = asked.selection, asked.model
     made = fit(rows, of.pair, of.interval, model)
+    if asked.what_if:
+        rows = rows.saying(*said(rows, of.pair, of.interval, model))
     back = rows.tail(asked.lookback)
     scale, unit = (1e4, "bp") if model.price == "log" else (1.0, "quote")
     legs = [

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from dashboard.analysis.rows import F64, I64, PairRows
+from dashboard.analysis.rows import F64, I64, LEG_FIELDS, PairRows
 from flows.domain.frames import PairBars
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.domain.scale import UNKNOWN
-from flows.explain.joined import vwap
+from flows.explain.joined import joined
 from flows.explain.stored import LegBars
 from flows.stats.methods import METHODS, estimator
 from flows.stats.pair_stats import statistics_of
@@ -70,7 +70,7 @@ def _needed(model: Model, pair: Pair) -> int:
 
 def fit(rows: PairRows, pair: Pair, interval: Interval, model: Model) -> Fit:
     """The lines of all methods with the model's windows, price form and source."""
-    bars = pair_bars(rows, pair, interval, model)
+    bars = pair_bars(rows, pair, interval)
     holes = np.flatnonzero(np.diff(bars.open_time) != interval.us)
     run = len(bars) - (int(holes[-1]) + 1 if len(holes) else 0)
     n = min(run, model.window)
@@ -107,34 +107,30 @@ def _why(model: Model, n: int, left: int) -> str:
     return f"waiting for {left:,} bars more" if left else "without a line here: a leg does not change"
 
 
-def pair_bars(rows: PairRows, pair: Pair, interval: Interval, model: Model) -> PairBars:
-    """The rows as the statistics take them."""
-    n = len(rows)
-    y, x = (np.ascontiguousarray(rows[f"{leg}_close"]) for leg in "yx")
-    ages, gap = np.zeros(n, np.int64), np.nan_to_num(rows["y_gap"] + 2 * rows["x_gap"])
-    close = model.source == "close"
-    return PairBars(
-        pairs=(pair,),
-        pair=np.zeros(n, np.int32),
-        interval=interval,
+def pair_bars(rows: PairRows, pair: Pair, interval: Interval) -> PairBars:
+    """The rows as the statistics take them; how old trades were is not known."""
+    y, x = (_leg(rows, leg) for leg in "yx")
+    return joined(pair, interval, y, x)
+
+
+def said(rows: PairRows, pair: Pair, interval: Interval, model: Model) -> tuple[F64, F64]:
+    """Spread and z that a model would have said at each bar."""
+    stats = statistics_of(pair_bars(rows, pair, interval), model, _ALWAYS)
+    return stats.spread, stats.zscore
+
+
+def _leg(rows: PairRows, leg: str) -> LegBars:
+    column = {name: np.ascontiguousarray(rows[f"{leg}_{name}"]) for name in LEG_FIELDS}
+    return LegBars(
         open_time=rows.times,
-        y_close=y,
-        x_close=x,
-        y_vwap=y if close else _vwap(rows, "y"),
-        x_vwap=x if close else _vwap(rows, "x"),
-        y_age_ms=ages,
-        x_age_ms=ages,
-        y_trade_count=np.nan_to_num(rows["y_trade_count"]).astype(np.int64),
-        x_trade_count=np.nan_to_num(rows["x_trade_count"]).astype(np.int64),
-        complete=np.ones(n, np.bool_),
-        gap=gap.astype(np.int8),
+        close=column["close"],
+        volume=column["volume"],
+        quote_volume=column["quote_volume"],
+        trade_count=np.nan_to_num(column["trade_count"]).astype(np.int64),
+        last_trade_time=np.full(len(rows), int(UNKNOWN), np.int64),
+        complete=np.ones(len(rows), np.bool_),
+        gap=column["gap"] == 1.0,
     )
-
-
-def _vwap(rows: PairRows, leg: str) -> F64:
-    close, volume, quote = (rows[f"{leg}_{name}"] for name in ("close", "volume", "quote_volume"))
-    none, yes = np.zeros(len(rows), np.int64), np.ones(len(rows), np.bool_)
-    return vwap(LegBars(rows.times, close, volume, quote, none, none, yes, ~yes))
 
 
 def _prices(bars: PairBars, model: Model) -> tuple[F64, F64]:

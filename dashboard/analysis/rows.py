@@ -22,11 +22,16 @@ HISTORY_FIELDS = ("p_value", "y_on_x_p_value", "x_on_y_p_value", "half_life", "h
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a page wants analysed: the model's window, and summaries over the look-back in bars."""
+    """What a page wants analysed: the model's window, and summaries over the look-back in bars.
+
+    Attributes:
+        what_if: the flow does not compute the model: its spread and z are made of the stored bars.
+    """
 
     selection: Selection
     model: Model
     lookback: int
+    what_if: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,12 @@ class PairRows:
     def tail(self, rows: int) -> "PairRows":
         """The newest `rows` rows."""
         return PairRows(self.times[-rows:], self.values[:, -rows:])
+
+    def saying(self, spread: F64, zscore: F64) -> "PairRows":
+        """The same bars with another model's spread and z."""
+        values = self.values.copy()
+        values[ROW_OF["spread"]], values[ROW_OF["zscore"]] = spread, zscore
+        return PairRows(self.times, values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,8 @@ class AnalysisWatch(Poller["Analysis | None"]):
 
         of = self.of.selection
         if not self._limit:
-            self._limit = max(self.of.lookback, compute.bars_needed(self.of.model, of.pair))
+            needed = compute.bars_needed(self.of.model, of.pair)
+            self._limit = self.of.lookback + needed if self.of.what_if else max(self.of.lookback, needed)
         first, before = self.analysis is None, self.analysis or compute.Analysis()
         rows = self._source.analysis_rows(of, self._rows, self._limit)
         looks = self._source.analysis_looks(of, self._looks)

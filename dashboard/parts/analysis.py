@@ -62,10 +62,10 @@ class AnalysisPart:
     def follow(self, seen: Seen, shown: bool) -> None:
         """Watch what the page shows, or let go of it."""
         self.trades.follow(seen, shown)
-        if not shown or seen.selection is None or seen.catalogue is None:
+        if not shown or seen.selection is None or seen.now is None:
             self.end()
             return
-        asked = Asked(seen.selection, seen.catalogue.model(seen.selection.model), self._desk.lookback)
+        asked = Asked(seen.selection, seen.now.model, self._desk.lookback, seen.now.what_if)
         if self._watch is not None and self._watch.of == asked:
             return
         before, self._watch = self._ending, self._hub.analysis(asked)
@@ -108,7 +108,9 @@ class AnalysisPart:
         )
         p.zscore.draw(
             of.zscore,
-            words.histogram_head("z", of.zscore, "", f"as said over {of.bars:,} bars", 2),
+            words.histogram_head(
+                "z", of.zscore, "", f"{'what if' if of.asked.what_if else 'as said'} over {of.bars:,} bars", 2
+            ),
             words.note_of(of.zscore.reason, of),
         )
         p.lags.draw(of, words.acf_head(of.spread_acf, of.change_acf), words.note_of(of.spread_acf.reason, of))

@@ -66,7 +66,8 @@ def lines_head(of: "OfBars") -> str:
     price = f"log {_SOURCES[model.source]}" if model.price == "log" else _SOURCES[model.source]
     n, pair = len(made.times), of.asked.selection.pair
     bars = f"{n:,} bars" if n == made.window else f'<b class="amber">{n:,} of {made.window:,} bars</b>'
-    return head("Regression", f"{escape(pair.y)} on {escape(pair.x)}", price, bars, "faint: old")
+    what_if = '<span class="amber">what if</span>' if of.asked.what_if else ""
+    return head("Regression", what_if, f"{escape(pair.y)} on {escape(pair.x)}", price, bars, "faint: old")
 
 
 _SOURCES = {"close": "closes", "vwap": "mean prices"}
@@ -188,7 +189,8 @@ def lead_foot(y: str, x: str) -> str:
 def over_title(of: "OfBars") -> str:
     """The look-back that summaries are of."""
     first = date_utc(of.first_us)
-    return f"{of.bars:,} bars, {first.removesuffix(' UTC')} to {moment_utc(of.last_us, of.first_us)}"
+    what_if = '<span class="amber">what if</span> · ' if of.asked.what_if else ""
+    return f"{what_if}{of.bars:,} bars, {first.removesuffix(' UTC')} to {moment_utc(of.last_us, of.first_us)}"
 
 
 def figures_table(kind: str, label: str, heads: Iterable[str], rows: str) -> str:

@@ -10,7 +10,7 @@ from statsmodels.tsa.stattools import acf
 
 from dashboard.analysis.compute import LEVELS, bars_needed, largest_of_normals, of_bars, of_looks
 from dashboard.analysis.distribution import autocorrelation, histogram
-from dashboard.analysis.lines import fit
+from dashboard.analysis.lines import fit, pair_bars
 from dashboard.analysis.looks import look_history
 from dashboard.analysis.rows import COLUMNS, HISTORY_FIELDS, ROW_OF, Asked, LookRows, LookRule, PairRows
 from dashboard.charts.analysis import MOST_POINTS, thinned
@@ -214,3 +214,19 @@ def test_thinning_keeps_the_newest_and_few(n: int) -> None:
         assert kept[-1] == n - 1
         assert len(set(np.diff(kept))) <= 1
         assert len(kept) >= min(n, MOST_POINTS // 2)
+
+
+def test_a_what_if_has_its_own_spread_and_z() -> None:
+    from flows.stats.pair_stats import statistics_of
+
+    bars, selection = rows(500), Selection("", PAIR, Interval.S1, "small")
+    tried = replace(MODEL, window=40, z_window=40, method="tls")
+    stored, other = (of_bars(bars, Asked(selection, tried, 100, what_if)) for what_if in (False, True))
+    assert stored is not None
+    assert other is not None
+    assert {s.name: s.last for s in stored.summaries}["zscore"] == bars["zscore"][-1]
+    whole = statistics_of(pair_bars(bars, PAIR, Interval.S1), tried, 2**62)
+    assert {s.name: s.last for s in other.summaries}["zscore"] == whole.zscore[-1] != bars["zscore"][-1]
+    assert other.zscore.summary.mean == pytest.approx(whole.zscore[-100:].mean(), rel=1e-12)
+    assert other.fit.lines[other.fit.own].hedge_ratio == whole.hedge_ratio[-1]
+    np.testing.assert_allclose(whole.spread[-1], other.fit.spread[-1], atol=1e-12)
