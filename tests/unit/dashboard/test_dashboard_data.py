@@ -44,6 +44,14 @@ def test_legs_and_statistics_stand_side_by_side() -> None:
     assert np.isnan(rows.values[ROW_OF["n"], 1])
 
 
+def test_ticks_stand_at_the_times_of_bars_and_make_none() -> None:
+    bars = [bar(t, "ETHUSDT", 1.0) for t in (1, 2, 3)]
+    rows = side_by_side(PAIR, bars, [], 600, [(1, None), (2, 0.8), (4, 0.9)])
+    assert rows.times.tolist() == [1, 2, 3]
+    np.testing.assert_array_equal(rows.values[ROW_OF["ticks_correlation"]], [np.nan, 0.8, np.nan])
+    np.testing.assert_array_equal(rows.values[ROW_OF["ticks_closed"]], [1.0, 1.0, np.nan])
+
+
 def test_the_newest_times_are_kept() -> None:
     rows = side_by_side(PAIR, [bar(t, "ETHUSDT", 1.0) for t in range(10)], [], 4)
     assert rows.times.tolist() == [6, 7, 8, 9]

@@ -148,6 +148,14 @@ def test_it_asks_again_from_the_part_that_is_behind() -> None:
     assert loaded(rows(0, 50), Frame(), 600).since(BAR_US) == 48 * BAR_US
 
 
+def test_it_waits_for_ticks_only_where_there_are_any() -> None:
+    late = rows(0, 50)
+    late.values[ROW_OF["ticks_closed"]] = np.where(np.arange(50) < 45, 1.0, np.nan)
+    assert loaded(late, Frame(), 600).since(BAR_US) == 44 * BAR_US
+    late.values[ROW_OF["ticks_closed"]] = np.nan
+    assert loaded(late, Frame(), 600).since(BAR_US) == 48 * BAR_US
+
+
 def test_a_leg_away_for_long_is_not_asked_for_for_ever() -> None:
     behind = rows(0, 500)
     behind.values[ROW_OF["x_closed"], 5:] = np.nan
