@@ -30,7 +30,7 @@ def stored_card(stored: Stored, dataset: str, origin: str, reason: str = "") -> 
     total = sum(table.rows or 0 for table in stored.tables)
     disk = f", {size(sum(stored.sizes.values()))} on disk" if stored.sizes else ""
     return (
-        f'<div class="card"><h4>Stored<span class="muted"> · {total:,} rows{disk} · gaps of tables of bars, sizes each half minute'
+        f'<div class="card"><h4>Stored<span class="muted">{total:,} rows{disk} · gaps of tables of bars, sizes each half minute'
         f"</span></h4>{_switch(stored.datasets, dataset)}"
         f'<table class="wide tables" aria-label="What is stored"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
         f"{_others('Empty', [table.name for table in stored.tables if table.rows == 0], 'nothing has been written to them')}"
@@ -105,7 +105,7 @@ def trades_card(trades: Sequence[Trade], paused: bool, why_none: str) -> str:
     head = "".join(f'<th scope="col">{name}</th>' for name in _TRADE_HEADS)
     state = ' <span class="amber">held still</span>' if paused else ""
     return (
-        f'<div class="card"><h4>Newest ticks<span class="muted"> · the last {len(trades):,} of both legs</span>{state}{button}</h4>'
+        f'<div class="card"><h4>Newest ticks<span class="muted">the last {len(trades):,} of both legs</span>{state}{button}</h4>'
         f'<table class="wide ticks" aria-label="Newest ticks"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
 

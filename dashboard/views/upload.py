@@ -19,7 +19,7 @@ def upload_form(token: str, too_large: str) -> str:
     """
     return (
         f'<section class="card transfer" aria-label="Upload" data-url="transfer/{escape(token)}/upload" data-limit="{UPLOAD_LIMIT_BYTES}"'
-        f' data-too-large="{escape(too_large)}"><h4>Upload<span class="muted"> · up to {size(UPLOAD_LIMIT_BYTES)} a file</span></h4>'
+        f' data-too-large="{escape(too_large)}"><h4>Upload<span class="muted">up to {size(UPLOAD_LIMIT_BYTES)} a file</span></h4>'
         '<label class="drop" ondragover="this.classList.add(\'over\'); return false" ondragleave="this.classList.remove(\'over\')"'
         ' ondrop="return pairsTransfers.dropped(event, this)">'
         '<input type="file" multiple aria-label="Files of ticks or candles" onchange="pairsTransfers.chosen(this)">'
