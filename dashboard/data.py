@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psycopg
 from psycopg import sql
 
@@ -22,14 +21,16 @@ from dashboard.correlations import Closes
 from dashboard.explaining import Asked, Explained, Say, explained
 from dashboard.feed import Answer, FeedEvent, StageLatency
 from dashboard.feed_data import read_events, read_legs, read_stages
-from dashboard.frame import BAR_FIELDS, COLUMNS, I64, ROW_OF, STATS_FIELDS, TICKS_FIELD, Rows
+from dashboard.frame import BAR_FIELDS, I64, STATS_FIELDS, Rows
+from dashboard.frame_data import side_by_side
 from dashboard.health import Distribution, TableStanding
 from dashboard.health_data import read_distributions, read_tables, read_trade_rates
+from dashboard.history import Moments, Span
+from dashboard.history_data import read_moments, read_span
 from dashboard.quality import Quality
 from dashboard.quality_data import read_quality
 from dashboard.selection import Selection
 from dashboard.what_if_data import read_beginnings, read_settings
-from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
@@ -113,7 +114,6 @@ _NO_TABLE_FOR_S = 15.0
 """A table that was not there is asked for again no sooner: the question costs a connection."""
 _CATALOGUE = sql.SQL("SELECT origin, pairs, intervals, models FROM {table} WHERE dataset = %s")
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
-_LEG_CODE = {name: float(code) for code, name in enumerate(LEG_NAMES)}
 
 
 class Reader:
@@ -175,9 +175,17 @@ class Reader:
         """The newest latencies of the feed. Raises as `rows`."""
         return read_stages(self._query, dataset)
 
-    def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
-        """What happened to the feed, newest first. Raises as `rows`."""
-        return read_events(self._query, dataset, gaps_only, limit)
+    def events(self, dataset: str, gaps_only: bool, limit: int, until_us: int | None = None) -> tuple[FeedEvent, ...]:
+        """What happened to the feed, newest first; nothing after `until_us`. Raises as `rows`."""
+        return read_events(self._query, dataset, gaps_only, limit, until_us)
+
+    def span(self, selection: Selection) -> Span | None:
+        """What is stored of a pair at an interval, None where nothing is. Raises as `rows`."""
+        return read_span(self._query, selection.dataset, selection.pair, selection.interval)
+
+    def moments(self, selection: Selection, at_us: int, lookback: int, ahead: int, span: Span | None) -> Moments:
+        """What was known around a moment, and `ahead` bars on. Raises as `rows`."""
+        return read_moments(self._query, MissingTableError, selection, at_us, lookback, ahead, span)
 
     def tables(self, dataset: str, intervals: tuple[Interval, ...]) -> tuple[int, tuple[TableStanding, ...]]:
         """The server's clock, and how each table of the dataset stands that is there. Raises as `rows`."""
@@ -296,42 +304,6 @@ def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, l
         table=sql.Identifier(table_name(table, dataset)),
         limit=sql.Literal(limit),
     )
-
-
-def side_by_side(
-    pair: Pair,
-    bars: list[tuple[Any, ...]],
-    stats: list[tuple[Any, ...]],
-    limit: int,
-    ticks: Sequence[tuple[Any, ...]] = (),
-) -> Rows:
-    """Bars of both legs and statistics as one table by open time, the newest `limit` times.
-
-    Args:
-        bars: (time µs, symbol, *BAR_FIELDS, complete). stats: (time µs, *STATS_FIELDS, complete).
-        ticks: (time µs, correlation); only those of times that bars or statistics have.
-    """
-    times = np.unique(np.array([row[0] for row in bars] + [row[0] for row in stats], np.int64))
-    values = np.full((len(COLUMNS), len(times)), np.nan)
-    for leg, symbol in (("y", pair.y), ("x", pair.x)):
-        rows = [row for row in bars if row[1] == symbol]
-        _fill(values, times, rows, ROW_OF[f"{leg}_open"], 2, len(BAR_FIELDS), ROW_OF[f"{leg}_closed"])
-    coded = [(*row[:-3], _LEG_CODE[row[-3]], _LEG_CODE[row[-2]], row[-1]) for row in stats]
-    _fill(values, times, coded, ROW_OF[STATS_FIELDS[0]], 1, len(STATS_FIELDS), ROW_OF["stats_closed"])
-    known = set(times.tolist()) if ticks else set()
-    held = [(*row, True) for row in ticks if row[0] in known]
-    _fill(values, times, held, ROW_OF[TICKS_FIELD], 1, 1, ROW_OF["ticks_closed"])
-    return Rows(times[-limit:], values[:, -limit:])
-
-
-def _fill(values: Any, times: Any, rows: list[tuple[Any, ...]], row: int, first: int, count: int, closed: int) -> None:
-    """Write `count` fields of the query rows from field `first` on into `values[row:]`, at the columns of their times."""
-    if not rows:
-        return
-    at = np.searchsorted(times, np.array([r[0] for r in rows], np.int64))
-    table = np.array([r[first:] for r in rows], np.float64)  # None becomes NaN
-    values[row : row + count, at] = table[:, :count].T
-    values[closed, at] = table[:, count]
 
 
 def parsed_catalogue(dataset: str, origin: str, pairs: str, intervals: str, models: str) -> Catalogue:

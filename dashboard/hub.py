@@ -23,6 +23,8 @@ from dashboard.feed import Answer, FeedEvent, Freshness, Legs, StageLatency
 from dashboard.frame import Frame
 from dashboard.health import FlowStatus
 from dashboard.health_watch import DistributionWatch, FlowWatch, HealthSource, PageMeter, StorageWatch
+from dashboard.history import Moments, Span
+from dashboard.past_reader import PastReader
 from dashboard.poller import Poller
 from dashboard.quality import Quality
 from dashboard.rows_feed import Feed, WhatIfFeed, WhatIfRowsSource
@@ -54,7 +56,13 @@ class Source(HealthSource, AnalysisSource, TicksSource, BoardSource, WhatIfRowsS
 
     def stages(self, dataset: str) -> tuple[StageLatency, ...]: ...
 
-    def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]: ...
+    def events(
+        self, dataset: str, gaps_only: bool, limit: int, until_us: int | None = None
+    ) -> tuple[FeedEvent, ...]: ...
+
+    def span(self, selection: Selection) -> Span | None: ...
+
+    def moments(self, selection: Selection, at_us: int, lookback: int, ahead: int, span: Span | None) -> Moments: ...
 
     def quality(self, dataset: str, pair: Pair, interval: Interval, before: Quality | None) -> Quality: ...
 
@@ -109,16 +117,21 @@ class LegsWatch(Poller[tuple[Answer, tuple[StageLatency, ...]]]):
 
 
 class EventsWatch(Poller[tuple[FeedEvent, ...]]):
-    """The newest events of a dataset's feed, newest first."""
+    """The newest events of a dataset's feed, newest first.
+
+    Attributes:
+        until_us: no later ones are asked for; None for now.
+    """
 
     def __init__(self, source: Source, dataset: str, gaps_only: bool) -> None:
         super().__init__(source.close, _EVENTS_POLL_S)
         self._source = source
         self.dataset, self.gaps_only = dataset, gaps_only
         self.events: tuple[FeedEvent, ...] = ()
+        self.until_us: int | None = None
 
     def _ask(self) -> tuple[FeedEvent, ...]:
-        return self._source.events(self.dataset, self.gaps_only, _EVENTS)
+        return self._source.events(self.dataset, self.gaps_only, _EVENTS, self.until_us)
 
     def _take(self, answer: tuple[FeedEvent, ...]) -> bool:
         news = answer != self.events
@@ -233,9 +246,13 @@ class Hub:
         """The watch over the legs of a dataset's feed."""
         return self._kept((LegsWatch, dataset), lambda: LegsWatch(self._open_source(), dataset))
 
-    def events(self, dataset: str, gaps_only: bool) -> EventsWatch:
-        """The watch over the events of a dataset's feed."""
-        key = (EventsWatch, dataset, gaps_only)
+    def events(self, dataset: str, gaps_only: bool, of: Hashable = None) -> EventsWatch:
+        """The watch over the events of a dataset's feed.
+
+        Args:
+            of: who looks back and sets `until_us`; such a watch is its alone.
+        """
+        key = (EventsWatch, dataset, gaps_only, of)
         return self._kept(key, lambda: EventsWatch(self._open_source(), dataset, gaps_only))
 
     def quality(self, dataset: str, pair: Pair, interval: Interval) -> QualityWatch:
@@ -290,6 +307,10 @@ class Hub:
     def kept(self, key: Hashable, make: Callable[[Source], P]) -> P:
         """The poller of that key, made of a source of its own. Subscribe at once."""
         return self._kept(key, lambda: make(self._open_source()))
+
+    def past(self, told: Callable[[], None]) -> PastReader:
+        """What reads the past for one page: `told` is called on the event loop when an answer has come."""
+        return PastReader(self._open_source, told)
 
     def explainer(self, told: Callable[[], None]) -> Explainer:
         """What makes the explanations of one page: `told` is called on the event loop at every step."""

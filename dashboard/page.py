@@ -13,8 +13,9 @@ from dashboard import theme
 from dashboard.charts.panel import html
 from dashboard.hub import CatalogueWatch, Hub, QualityWatch
 from dashboard.nav import ASKED, TOOLS, nav
-from dashboard.parts import PARTS, Context, Part, Seen
+from dashboard.parts import LOOK_BACK, PARTS, Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
+from dashboard.past import Past
 from dashboard.pills import Pills
 from dashboard.poller import Status
 from dashboard.quality import Quality
@@ -23,6 +24,7 @@ from dashboard.selectors import selectors
 from dashboard.state import Desk, Reading, reading
 from dashboard.views.header import header
 from dashboard.views.notice import banner
+from dashboard.views.past import LOOK_BACK_BUTTON, present_only
 from dashboard.views.tiles import tiles
 
 
@@ -47,6 +49,8 @@ class Session:
         self.parts: dict[str, Part] = {"workspace": self.workspace}
         self.nav, self.pills = nav(desk), Pills(hub, self._soon_feed)
         self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
+        self.present_only = html("present-only", by_browser=False)
+        self.past = Past(hub, desk, document, self._soon)
         self._watch: CatalogueWatch | None = None
         self._feed: Feed | None = None
         self._quality: QualityWatch | None = None
@@ -54,19 +58,29 @@ class Session:
         self._reading: Reading | None = None
         self._scheduled = self._ended = False
         self._location, self._user = pn.state.location, pn.state.user
-        document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region))
+        document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region, self.past))
         document.js_on_event("document_ready", CustomJS(code=theme.TRANSFER_JS))
         self._page = self._frame()
         self.template = self._layout()
-        desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks"])
-        selected = ["catalogue", "pair", "interval", "model", "what", "lookback"]
+        desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks", "speed"])
+        selected = ["catalogue", "pair", "interval", "model", "what", "lookback", "at_us"]
         desk.param.watch(lambda *_events: self._select(), selected)
         self.refresh()
 
     def _frame(self) -> Any:
         """What stands above every view, and the views under it; those not visited yet are not made."""
         top = pn.pane.Bokeh(
-            Column(self.banner, self.tiles, sizing_mode="stretch_width", spacing=0, margin=0),
+            Column(
+                self.past.bar,
+                self.past.said,
+                self.past.asking,
+                self.banner,
+                self.present_only,
+                self.tiles,
+                sizing_mode="stretch_width",
+                spacing=0,
+                margin=0,
+            ),
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -81,7 +95,8 @@ class Session:
         top = Row(
             self.nav, self.header, self.pills.region, clock, tools, sizing_mode="stretch_width", margin=0, spacing=10
         )
-        buttons = Column(self.workspace.charts.controls, sizing_mode="stretch_width", margin=0)
+        look_back = html("look-back", LOOK_BACK_BUTTON, by_browser=False)
+        buttons = Column(self.workspace.charts.controls, look_back, sizing_mode="stretch_width", margin=0)
         template = theme.template("Pairs desk", self.desk.theme)
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
         template.sidebar.extend(
@@ -103,6 +118,7 @@ class Session:
             ending()
         self._endings.clear()
         self.pills.end()
+        self.past.end()
         for part in self.parts.values():
             part.end()
         self._feed = self._watch = self._quality = None
@@ -122,6 +138,10 @@ class Session:
         selection = self.desk.selection
         if selection is None or self._watch is None:
             return
+        if self.past.on:
+            self._let_go()
+            self._turn()
+            return
         tried = self.desk.what_if
         if self._feed is None or (self._feed.selection, self._feed.what_if) != (selection, tried):
             endings = [self._endings.pop(name, None) for name in ("feed", "quality")]
@@ -133,6 +153,13 @@ class Session:
                 ending()
         self._feed.need(self.desk.lookback)
         self._turn()
+
+    def _let_go(self) -> None:
+        """Ask for what is new no more."""
+        for name in ("feed", "quality"):
+            if ending := self._endings.pop(name, None):
+                ending()
+        self._feed = self._quality = None
 
     def _turn(self) -> None:
         """Show another view, and keep the address."""
@@ -150,23 +177,27 @@ class Session:
             self.desk.adopt(found)
         seen = self._see()
         self._reading = seen.now
+        self.past.write(seen)
         self.pills.follow(self.desk.catalogue)
         view = self.desk.view
         if view not in self.parts:
             self._make(view)
             return
+        shown = seen.at_us is None or view in LOOK_BACK
+        _write(self.present_only, "" if shown else present_only(view, sorted(LOOK_BACK)))
         for name, part in self.parts.items():
-            part.layout.visible = name == view
-            part.follow(seen, name == view)
+            part.layout.visible = shown and name == view
+            part.follow(seen, shown and name == view)
         self.refresh_feed()
         origin = seen.catalogue.origin if seen.catalogue is not None else None
-        tried = self.desk.what_if
+        tried = self.desk.what_if if seen.at_us is None else None
         self.header.text = header(
             origin, self.desk.dataset, seen.status, len(seen.frame), self._user, tried.name if tried else ""
         )
         strip = view == "workspace" and seen.now is not None
         _write(self.tiles, tiles(seen.now, seen.quality, self.desk.entry, self.desk.exit) if strip and seen.now else "")
-        self.parts[view].write(seen)
+        if shown:
+            self.parts[view].write(seen)
 
     def _make(self, view: str) -> None:
         """The first visit. While a document holds its events Panel leaves its own among them, and the browser is told of the new
@@ -182,6 +213,8 @@ class Session:
     def _see(self) -> Seen:
         """What hub and view-model say now."""
         catalogue, selection, feed = self.desk.catalogue, self.desk.selection, self._feed
+        if self.past.on and catalogue is not None and selection is not None:
+            return self.past.seen(catalogue, selection)
         if feed is None or selection is None or catalogue is None:
             return Seen(catalogue, status=self._watch.status if self._watch is not None else Status())
         frame = feed.frame.tail(self.desk.lookback)
@@ -197,13 +230,14 @@ class Session:
         """Bring what shows the feed up to date, and the banner."""
         if self._ended:
             return
-        now = self._reading
+        now, live = self._reading, not self.past.on
         symbols = (now.y.symbol, now.x.symbol) if now is not None else ()
-        self.pills.write(symbols)
-        asking = self._feed if now is not None else self._watch
-        status = asking.status if asking is not None else Status()
+        self.pills.write(symbols, live)
+        asking = self._feed if now is not None and live else self._watch
+        status = self.past.status if not live else asking.status if asking is not None else Status()
         _write(
-            self.banner, banner(status, now, self.desk.remarks, self.pills.banner(symbols) if now is not None else "")
+            self.banner,
+            banner(status, now, self.desk.remarks, self.pills.banner(symbols) if now is not None and live else ""),
         )
 
 

@@ -35,15 +35,15 @@ class Pills:
         known = self._watch is not None and self._watch.asked and self._watch.status.down_since is None
         return feed_banner(self._watch.legs, symbols) if known and self._watch is not None else ""
 
-    def write(self, symbols: tuple[str, ...]) -> None:
+    def write(self, symbols: tuple[str, ...], live: bool = True) -> None:
         """Bring the region up to date.
 
         Args:
-            symbols: the legs of the selected pair.
+            symbols: the legs of the selected pair. live: the page shows what is so now.
         """
         watch = self._watch
         known = watch is not None and watch.status.down_since is None and (watch.asked or watch.status.reason)
-        shown = (watch.legs, symbols) if known and watch is not None else None
+        shown = (watch.legs, symbols) if live and known and watch is not None else None
         if shown != self._shown:
             self._shown = shown
             self.region.text = leg_pills(*shown, int(1000 * time.time())) if shown else ""

@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from psycopg import sql
 
-from dashboard.feed_data import Query
+from dashboard.feed_data import Query, pg_time
 from dashboard.quality import Lead, Look, Quality, Ticks, Verdict
+from dashboard.selection import Selection
 from flows.domain.interval import Interval
 from flows.domain.pair import Pair
 from flows.storage.schema import (
@@ -23,7 +24,13 @@ from flows.storage.schema import (
 _NEWEST = sql.SQL(
     "SELECT cast({time} AS long), {names} FROM {table} WHERE pair = %s LATEST ON {time} PARTITION BY pair"
 )
-_TABLES: dict[str, tuple[type, Callable[[Interval], Table]]] = {
+_KNOWN_BEFORE = sql.SQL(
+    "SELECT cast({time} AS long), {names} FROM {table} WHERE pair = %s AND {time} <= %s LATEST ON {time} PARTITION BY pair"
+)
+_KNOWN_AFTER = sql.SQL(
+    "SELECT cast({time} AS long), {names} FROM {table} WHERE pair = %s AND {time} > %s AND {time} <= %s"
+)
+TABLES: dict[str, tuple[type, Callable[[Interval], Table]]] = {
     "ticks": (Ticks, pair_tick_stats_table),
     "verdict": (Verdict, pair_verdicts_table),
     "tests": (Look, pair_tests_table),
@@ -43,8 +50,8 @@ def read_quality(
     """
     found: dict[str, Any] = {}
     absent = set(before.no_table if before else ())
-    for name in ("ticks",) if before else _TABLES:
-        kind, table = _TABLES[name]
+    for name in ("ticks",) if before else TABLES:
+        kind, table = TABLES[name]
         try:
             found[name] = _newest(query, kind, table(interval), dataset, pair)
             absent.discard(name)
@@ -53,16 +60,35 @@ def read_quality(
     return replace(before or Quality(), **found, no_table=frozenset(absent), asked=True)
 
 
+def read_known(query: Query, name: str, of: Selection, from_us: int, until_us: int) -> tuple[tuple[int, Any], ...]:
+    """Records of one kind with the time from which on each was known: the newest of before `from_us`, and all from there to `until_us`.
+
+    What is said of a bar is known when it has ended, a lead at the time of its look.
+    """
+    kind, table_of = TABLES[name]
+    table = table_of(of.interval)
+    later_us = 0 if table is PAIR_LEAD_LAG else of.interval.us
+    first, last = pg_time(from_us - later_us), pg_time(until_us - later_us)
+    rows = [
+        *query(_statement(_KNOWN_BEFORE, kind, table, of.dataset), (str(of.pair), first)),
+        *query(_statement(_KNOWN_AFTER, kind, table, of.dataset), (str(of.pair), first, last)),
+    ]
+    return tuple((row[0] + later_us, as_record(kind, row)) for row in rows)
+
+
 def _newest(query: Query, kind: type[Row], table: Table, dataset: str, pair: Pair) -> Row | None:
-    """The newest row of the pair as a record whose fields are columns, the time first."""
-    time, *others = (field.name for field in fields(kind))  # type: ignore[arg-type]
-    statement = _NEWEST.format(
+    """The newest row of the pair."""
+    rows = query(_statement(_NEWEST, kind, table, dataset), (str(pair),))
+    return as_record(kind, rows[-1]) if rows else None
+
+
+def _statement(statement: sql.SQL, kind: type[Any], table: Table, dataset: str) -> sql.Composed:
+    time, *others = (field.name for field in fields(kind))
+    return statement.format(
         time=sql.Identifier(time),
         names=sql.SQL(", ").join(map(sql.Identifier, others)),
         table=sql.Identifier(table_name(table.name, dataset)),
     )
-    rows = query(statement, (str(pair),))
-    return as_record(kind, rows[-1]) if rows else None
 
 
 def as_record(kind: type[Row], stored: Sequence[Any]) -> Row:

@@ -13,11 +13,14 @@ from dashboard.analysis.ticks import RANGES
 from dashboard.data import Catalogue
 from dashboard.frame import Frame
 from dashboard.model_text import read_model, text_of
+from dashboard.playhead import SPEEDS
 from dashboard.selection import Selection
 from flows.domain.frames import LEG_NAMES
 from flows.domain.interval import Interval
 from flows.domain.model import Model
 from flows.domain.pair import Pair
+from flows.errors import NotStoredError
+from flows.explain.question import iso, microseconds
 from flows.storage.schema import dataset_problem
 
 VIEWS = ("workspace", "pairs", "analysis", "data", "health", "explain")
@@ -35,6 +38,8 @@ BOARD_COLUMNS = (
 """What the table of pairs can be sorted by; a minus before it for largest first."""
 BOARD_MAPS = ("rho", "z")
 LONGEST_FILTER = 40
+LATEST_US = 4_102_444_800_000_000
+"""2100: a later time is a mistake."""
 THRESHOLDS = {"entry": (0.5, 5.0), "exit": (0.0, 2.0)}
 """Bounds of |z|; exit is never above entry."""
 
@@ -43,6 +48,7 @@ class Desk(param.Parameterized):
     """What one page looks at. Empty texts mean "not chosen yet": the catalogue's first is taken when it is known.
 
     Attributes:
+        at_us: the moment the page looks back to, None for now. speed: how many times as fast as time it plays.
         board_sort: one of `BOARD_COLUMNS`, with a minus for largest first; '' for the order of the catalogue.
         board_filter: words of which all must stand in a row of the table of pairs. board_map: what its heat map shows.
         bodies: whether the spread is drawn as candles.
@@ -62,6 +68,8 @@ class Desk(param.Parameterized):
     explain: str = param.String("")
     bodies: bool = param.Boolean(False)
     ticks: str = param.Selector(default=TICK_RANGES[0], objects=list(TICK_RANGES))
+    at_us: int | None = param.Integer(None, bounds=(0, LATEST_US), allow_None=True)
+    speed: float = param.Selector(default=SPEEDS[0], objects=list(SPEEDS))
     theme: str = param.Selector(default=THEMES[0], objects=list(THEMES))
     board_sort: str = param.String("")
     board_filter: str = param.String("")
@@ -125,6 +133,7 @@ class Desk(param.Parameterized):
             self.ticks = ticks
         else:
             remarks.append(f'address: ticks must be one of {", ".join(TICK_RANGES)}, was "{ticks}"')
+        remarks += self._read_moment(query)
         if (theme := query.get("theme", "")) in THEMES:
             self.theme = theme
         else:
@@ -169,6 +178,24 @@ class Desk(param.Parameterized):
             wrong.append(f'address: map must be one of {", ".join(BOARD_MAPS)}, was "{shown}"')
         return wrong
 
+    def _read_moment(self, query: Mapping[str, str]) -> list[str]:
+        """Take the moment and the speed of play; what is wrong with them."""
+        wrong = []
+        if at := query.get("at", ""):
+            try:
+                self.at_us = microseconds(at[:LONGEST_TIME])
+            except (NotStoredError, ValueError):
+                wrong.append(
+                    f'address: at must be a time in UTC such as 2024-03-01T12:00:00Z, was "{at[:LONGEST_TIME]}"'
+                )
+        if speed := query.get("speed", ""):
+            known = {f"{each:g}": each for each in SPEEDS}
+            if speed in known:
+                self.speed = known[speed]
+            else:
+                wrong.append(f'address: speed must be one of {", ".join(known)}, was "{speed}"')
+        return wrong
+
     def query(self) -> str:
         """The address of this state, as `read` takes it."""
         values = {
@@ -176,6 +203,8 @@ class Desk(param.Parameterized):
             "what": self.what,
             "n": str(self.lookback), "entry": f"{self.entry:g}", "exit": f"{self.exit:g}",
             "view": "" if self.view == VIEWS[0] else self.view, "gaps": "1" if self.gaps_only else "",
+            "at": "" if self.at_us is None else iso(self.at_us),
+            "speed": "" if self.at_us is None or self.speed == SPEEDS[0] else f"{self.speed:g}",
             "explain": self.explain if self.view == "explain" else "", "theme": self.theme,
             "sort": self.board_sort, "filter": self.board_filter, "map": "" if self.board_map == BOARD_MAPS[0] else self.board_map,
             "spread": "candles" if self.bodies else "",

@@ -14,7 +14,8 @@ from dashboard.signals import Crossing
 from dashboard.state import THRESHOLDS
 
 _SCRIPTS = (
-    "text", "series", "desk", "copy", "fit", "pointer", "heads", "thresholds", "signals", "header", "paint", "words", "keyboard", "start",
+    "text", "series", "desk", "copy", "fit", "pointer", "heads", "thresholds", "signals", "header", "past",
+    "paint", "words", "keyboard", "start",
 )  # fmt: skip
 """What makes up the script of the page, in order: `desk` is the object, the files after it add to what it can do."""
 _DESK_JS = "\n".join((theme.ASSETS / "desk" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
@@ -47,13 +48,15 @@ class Charts:
     rail: Any
     arguments: dict[str, Any]
 
-    def script(self, nav: Any, pills: Any) -> CustomJS:
+    def script(self, nav: Any, pills: Any, past: Any) -> CustomJS:
         """To be run once in the browser when the document is ready.
 
         Args:
             nav: the buttons by which the browser asks for another view. pills: the state of the feed.
+            past: the time machine.
         """
-        return CustomJS(args={**self.arguments, "nav": nav, "pills": pills}, code=_DESK_JS)
+        more = {"nav": nav, "pills": pills, "past": past.said, "past_bar": past.bar, "asking": past.asking}
+        return CustomJS(args={**self.arguments, **more}, code=_DESK_JS)
 
 
 def charts() -> Charts:

@@ -10,7 +10,7 @@ from dashboard.parts.pairs import PairsPart
 from dashboard.parts.part import Context, Part, Seen
 from dashboard.parts.workspace import WorkspacePart
 
-__all__ = ["PARTS", "Context", "Part", "Seen"]
+__all__ = ["LOOK_BACK", "PARTS", "Context", "Part", "Seen"]
 
 PARTS: dict[str, Callable[[Context], Part]] = {
     "workspace": WorkspacePart,
@@ -21,3 +21,6 @@ PARTS: dict[str, Callable[[Context], Part]] = {
     "explain": ExplainPart,
 }
 """By name of the view, in the order of the switch (`dashboard.state.VIEWS`)."""
+
+LOOK_BACK = frozenset({"workspace", "health", "explain"})
+"""The views that show what was known at `Seen.at_us`. Any other is not shown while a page looks back."""

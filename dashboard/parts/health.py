@@ -13,7 +13,7 @@ from dashboard.parts.part import Context, Seen
 from dashboard.poller import Poller
 from dashboard.rows_feed import Feed
 from dashboard.views.feed import events_card, gaps_filter, legs_card
-from dashboard.views.health import Held, cost_card, flow_card, held_card, storage_card
+from dashboard.views.health import Held, as_of_card, cost_card, flow_card, held_card, storage_card
 from dashboard.views.latency import stages_card
 from dashboard.views.notice import waiting
 
@@ -34,6 +34,7 @@ class HealthPart:
         self._flow: FlowWatch | None = None
         self._meter: PageMeter | None = None
         self._events: EventsWatch | None = None
+        self._past = False
         self._endings: dict[str, Callable[[], None]] = {}
 
     def _layout(self) -> Any:
@@ -51,13 +52,16 @@ class HealthPart:
     def follow(self, seen: Seen, shown: bool) -> None:
         """Watch what the view needs."""
         catalogue = seen.catalogue
-        if not shown or catalogue is None:
+        if not shown or catalogue is None or (seen.at_us is None) == self._past:
             self.end()
-            return
+            self._past = seen.at_us is not None
+            if not shown or catalogue is None:
+                return
         dataset = catalogue.dataset
-        if self._storage is None:
-            self._storage = self._watch("tables", self._hub.storage(dataset, catalogue.intervals))
+        if self._meter is None:
             self._meter = self._watch("meter", self._hub.meter())
+        if self._storage is None and not self._past:
+            self._storage = self._watch("tables", self._hub.storage(dataset, catalogue.intervals))
             if not catalogue.recorded:
                 self._legs = self._watch("legs", self._hub.legs(dataset))
                 self._spread = self._watch("spread", self._hub.distributions(dataset))
@@ -66,9 +70,12 @@ class HealthPart:
         gaps_only = self._desk.gaps_only
         if self._events is None or self._events.gaps_only != gaps_only:
             before = self._endings.pop("events", None)
-            self._events = self._watch("events", self._hub.events(dataset, gaps_only))
+            self._events = self._hub.events(dataset, gaps_only, self if self._past else None)
+            self._events.until_us = seen.at_us
+            self._watch("events", self._events)
             if before is not None:
                 before()
+        self._events.until_us = seen.at_us
 
     def _watch(self, name: str, poller: P) -> P:
         self._endings[name] = poller.subscribe(self._soon)
@@ -87,18 +94,24 @@ class HealthPart:
         if catalogue is None:
             at["flow"].text = waiting(self._desk.dataset, asked=False)
             return
-        _write(at["flow"], flow_card(self._flow.said, self._flow.why) if self._flow is not None else "")
+        flow = flow_card(self._flow.said, self._flow.why) if self._flow is not None else ""
+        _write(at["flow"], flow if seen.at_us is None else as_of_card(seen.at_us))
         storage = self._storage
-        self._write_feed(catalogue, dict(storage.storage.trades_per_second) if storage and storage.asked else None)
+        self._write_feed(
+            seen, catalogue, dict(storage.storage.trades_per_second) if storage and storage.asked else None
+        )
         if storage is not None and (storage.asked or storage.status.reason):
-            at["tables"].text = storage_card(storage.storage, self._clock_us(catalogue), storage.status.reason)
+            _write(at["tables"], storage_card(storage.storage, self._clock_us(catalogue), storage.status.reason))
+        elif self._past:
+            _write(at["tables"], "")
         if self._meter is not None:
             name = f"{self._desk.pair} {self._desk.interval}"
             asking = [poller.status for poller in self._hub.pollers]
             at["cost"].text = cost_card(seen.status, name, asking, _sessions(self._document), self._meter.cost)
-        at["held"].text = held_card(self._held(feed, catalogue) for feed in self._hub.feeds)
+        feeds = held_card(self._held(feed, catalogue) for feed in self._hub.feeds)
+        _write(at["held"], "" if self._past else feeds)
 
-    def _write_feed(self, catalogue: Catalogue, rates: dict[str, float] | None) -> None:
+    def _write_feed(self, seen: Seen, catalogue: Catalogue, rates: dict[str, float] | None) -> None:
         legs, events, at = self._legs, self._events, self._at
         symbols = dict.fromkeys(symbol for pair in catalogue.pairs for symbol in (pair.y, pair.x))
         _write(at["feed-legs"], legs_card(legs.legs, symbols, legs.status.reason, rates) if legs is not None else "")
@@ -106,7 +119,8 @@ class HealthPart:
         _write(at["feed-stages"], stages_card(legs.legs, spread) if legs is not None else "")
         at["filter"].text = gaps_filter(self._desk.gaps_only)
         if events is not None and (events.asked or events.status.reason):
-            at["feed-events"].text = events_card(events.events, events.gaps_only, events.status.reason)
+            known = [event for event in events.events if seen.at_us is None or event.time_us <= seen.at_us]
+            at["feed-events"].text = events_card(known, events.gaps_only, events.status.reason)
 
     def _clock_us(self, catalogue: Catalogue) -> int | None:
         """The exchange's clock: rows carry its times. The database's where no feed says how far it is ahead."""

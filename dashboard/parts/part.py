@@ -34,6 +34,7 @@ class Seen:
     Attributes:
         frame: the rows of the look-back. status: how the asking for them goes. progress: how far a what-if is
             that takes longer, '' where there is none.
+        at_us: the moment the page looks back to: nothing that was not known then may be shown. None while it is live.
     """
 
     catalogue: Catalogue | None = None
@@ -43,6 +44,7 @@ class Seen:
     status: Status = field(default_factory=Status)
     quality: Quality = field(default_factory=Quality)
     progress: str = ""
+    at_us: int | None = None
 
 
 class Part(Protocol):

@@ -1,17 +1,16 @@
 """The Workspace view: charts that follow, and the cards beside them."""
 
 import time
+from collections.abc import Hashable
 from typing import Any
 
 from dashboard.charts.panel import held
 from dashboard.charts.workspace import charts, signal_columns
-from dashboard.data import Catalogue
 from dashboard.frame import Frame, columns, plan
 from dashboard.parts.part import Context, Seen
-from dashboard.poller import Status
 from dashboard.selection import Selection
 from dashboard.signals import Signals
-from dashboard.state import Reading, spread_scale, spread_unit
+from dashboard.state import spread_scale, spread_unit
 from dashboard.views.notice import computing, notice, waiting
 from dashboard.views.quality import legs_card, look_card, verdict_card, why_no_ticks
 from dashboard.views.rail import SOURCES, model_card, signal_card, window_table
@@ -25,7 +24,7 @@ class WorkspacePart:
         self._desk = context.desk
         self.charts = charts()
         self.layout: Any = held(self.charts.layout)
-        self._selected: tuple[Selection | None, str, int] = (None, "", 0)
+        self._selected: tuple[Selection | None, str, int, bool] = (None, "", 0, False)
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
         self._signals = Signals()
@@ -34,13 +33,16 @@ class WorkspacePart:
         """Bring the charts up to date."""
         self.charts.layout.visible = shown  # charts that are not seen are not drawn
         if seen.catalogue is None or seen.now is None or seen.selection is None:
+            if seen.at_us is not None and not self._selected[3]:  # rows of now may be later than what is looked back to
+                self._selected = (None, "", 0, True)
+                self._draw(Frame(generation=-1))
             return
-        selected = (seen.selection, self._desk.what, self._desk.lookback)
+        selected = (seen.selection, self._desk.what, self._desk.lookback, seen.at_us is not None)
         if selected != self._selected:
             self._selected, self._drawn = selected, Frame(generation=-1)
-        self._tell(seen.catalogue, seen.now, seen.status, why_no_ticks(seen.quality, seen.now))
+        self._tell(seen)
         self._draw(seen.frame)
-        self._mark(seen.selection, seen.frame)
+        self._mark((seen.selection, seen.at_us is not None and seen.frame.generation), seen.selection, seen.frame)
 
     def write(self, seen: Seen) -> None:
         """Bring what stands around the charts up to date."""
@@ -62,15 +64,17 @@ class WorkspacePart:
     def _notice(self, text: str) -> None:
         self.charts.notice.update(text=text, visible=bool(text))
 
-    def _tell(self, catalogue: Catalogue, now: Reading, status: Status, no_ticks: str) -> None:
+    def _tell(self, seen: Seen) -> None:
         """Tell the browser how to draw, when that changes."""
-        desk = self._desk
+        desk, catalogue, now, status = self._desk, seen.catalogue, seen.now, seen.status
+        if catalogue is None or now is None:
+            return
         meta: dict[str, object] = {
-            "key": f"{desk.dataset} {desk.pair} {desk.interval} {desk.what or desk.model}",
+            "key": f"{desk.dataset} {desk.pair} {desk.interval} {desk.what or desk.model}{'' if seen.at_us is None else ' past'}",
             "tried": now.model.name if now.what_if else "",
             "y": now.y.symbol, "x": now.x.symbol, "step": now.interval.us / 1000, "scale": spread_scale(now.model),
             "unit": spread_unit(now.model), "entry": desk.entry, "exit": desk.exit,
-            "no_ticks": no_ticks,
+            "no_ticks": why_no_ticks(seen.quality, now),
             "no_bodies": "" if now.model.source == "close" else f"the model is of {SOURCES[now.model.source]}",
             "down": status.down_since is not None, "replay": catalogue.recorded,
         }  # fmt: skip
@@ -82,10 +86,10 @@ class WorkspacePart:
                 "filter": "grayscale(0.75) brightness(0.8)" if meta["down"] else "none",
             }
 
-    def _mark(self, selection: Selection, frame: Frame) -> None:
-        """The signals, and word of those that have just come."""
+    def _mark(self, of: Hashable, selection: Selection, frame: Frame) -> None:
+        """The signals, and word of those that have just come; after a jump in time none has."""
         signals, rows = self._signals, self.charts.signal_rows
-        if signals.follow(selection, frame, self._desk.entry, self._desk.exit):
+        if signals.follow(of, frame, self._desk.entry, self._desk.exit):
             rows.data = signal_columns(signals.found)
         if signals.fresh:
             columns = signal_columns(signals.fresh)

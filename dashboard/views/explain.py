@@ -51,6 +51,12 @@ def nothing_to_explain() -> str:
     )
 
 
+def not_known_yet(at_us: int) -> str:
+    """The chosen bar had not ended at the moment that the page looks back to."""
+    why = f"At {iso(at_us)}, which this page looks back to, that bar had not ended. Choose an earlier bar, or a later moment."
+    return _card("Not known then", f'<div class="quiet">{why}</div>')
+
+
 def explain_body(answer: Answer) -> str:
     """How far the question is, why it has no answer, or the answer."""
     if answer.error:

@@ -78,6 +78,16 @@ def _connection(number_: int, row: Mapping[str, Any]) -> str:
     )
 
 
+def as_of_card(at_us: int) -> str:
+    """What is shown of the past, and what is not."""
+    return card(
+        f"As of {date_utc(at_us)}",
+        quiet(
+            "Events up to then, and what this page costs now. How legs and tables stood is known of the present only."
+        ),
+    )
+
+
 def storage_card(storage: Storage, clock_us: int | None, reason: str = "") -> str:
     """A row for every table.
 

@@ -41,6 +41,7 @@ class Desk {
     signal_rows.connect(signal_rows.properties.tags.change, () => this.hear());
     layout.connect(layout.properties.visible.change, again);
     nav.connect(nav.properties.tags.change, () => { this.views(); this.schedule(); });
+    past.connect(past.properties.tags.change, () => { this.moment(); this.tick(); });
     source.document.on_event("connection_lost", () => this.reload());
     setInterval(() => this.tick(), 250);
     this.meta();

@@ -16,6 +16,7 @@ Object.assign(Desk.prototype, {
      second; one that was written long ago is not the state of now: the server hangs, or this browser cannot keep up. */
   tick() {
     this.views();
+    this.moment();
     this.repaint();
     this.fields();
     this.handles();
@@ -24,11 +25,14 @@ Object.assign(Desk.prototype, {
     let i = n - 1;
     while (i >= 0 && d.y_closed[i] !== 1) i--;
     const closed = i >= 0 ? d.time[i] + this.m.step : null;
-    const stamp = clockText(now), written = Number(/data-written="(\d+)"/.exec(pills.text)?.[1] ?? now), behind = now - written;
-    const state = this.lost ? '<span class="pill red">PAGE SERVER AWAY</span>' : behind > 5000 ? `<span class="pill red">PAGE ${span(behind)} BEHIND</span>` : n === 0 ? "" : this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
+    const asOf = this.asOf();
+    const stamp = clockText(asOf ?? now), written = Number(/data-written="(\d+)"/.exec(pills.text)?.[1] ?? now), behind = now - written;
+    const state = this.lost ? '<span class="pill red">PAGE SERVER AWAY</span>' : behind > 5000 ? `<span class="pill red">PAGE ${span(behind)} BEHIND</span>` : n === 0 ? "" : this.m.down ? '<span class="pill red">❚❚ FROZEN</span>' : asOf !== null ? "" : this.following ? '<span class="pill teal">● FOLLOWING</span>' : '<span class="pill amber">❚❚ PAUSED</span>';
     const age = closed === null ? "" : this.m.replay ? `<span>last bar <b>${clockText(closed).slice(0, 19).replace("T", " ")}</b></span>`
-      : `<span>last bar <b>${span(Math.max(0, now - closed))}</b></span>`;
-    const text = `<div class="bar">${state}${age}<span><span class="wide">${stamp.slice(0, 10)} </span><b>${stamp.slice(11, 19)}</b> UTC</span></div>`;
+      : `<span>last bar <b>${span(Math.max(0, (asOf ?? now) - closed))}</b></span>`;
+    const moment = asOf === null ? "" : `<span class="pill violet" data-role="as-of">${past.tags[0].playing ? "▶" : "❚❚"} AS OF ${utcText(asOf)} UTC</span>`;
+    const wall = asOf !== null ? "" : `<span><span class="wide">${stamp.slice(0, 10)} </span><b>${stamp.slice(11, 19)}</b> UTC</span>`;
+    const text = `<div class="bar">${moment}${state}${age}${wall}</div>`;
     if (clock.text !== text) clock.text = text;
     this.describe();
     this.sayState();

@@ -43,7 +43,7 @@ class Bars:
     def stages(self, dataset: str) -> tuple[StageLatency, ...]:
         return (StageLatency("bar_row", 0, 1.0, 2.0, 3.0, 4.0, 5),)
 
-    def events(self, dataset: str, gaps_only: bool, limit: int) -> tuple[FeedEvent, ...]:
+    def events(self, dataset: str, gaps_only: bool, limit: int, until_us: int | None = None) -> tuple[FeedEvent, ...]:
         event = FeedEvent(self.count, self.count, "gap" if gaps_only else "connected", "", dataset, None, None, limit)
         return (event,)
 

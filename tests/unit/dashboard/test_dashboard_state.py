@@ -42,6 +42,8 @@ def test_an_address_comes_back_as_it_was_read() -> None:
             "view": "feed",
             "gaps": "1",
             "ticks": "24h",
+            "at": "2024-03-01T12:00:00Z",
+            "speed": "60",
         }
     )
     desk.adopt(CATALOGUE)
@@ -53,6 +55,10 @@ def test_an_address_comes_back_as_it_was_read() -> None:
     again.adopt(CATALOGUE)
     assert (again.selection, again.lookback, again.entry) == (desk.selection, 1800, 1.5)
     assert (again.view, again.gaps_only, again.ticks) == ("health", True, "24h")
+    assert (again.at_us, again.speed) == (1_709_294_400_000_000, 60.0)
+    assert "at=2024-03-01T12:00:00Z&speed=60" in query
+    again.at_us = None
+    assert "speed" not in again.query(), "of a page that does not look back"
     assert "view" not in Desk().query(), "what is usual is not said"
 
 
@@ -64,6 +70,10 @@ def test_an_address_comes_back_as_it_was_read() -> None:
         ({"entry": "nan"}, "entry must be a number from 0.5 to 5"),
         ({"view": "secret"}, f'view must be one of {", ".join(VIEWS)}, was "secret"'),
         ({"ticks": "2h"}, 'ticks must be one of 1h, 6h, 24h, all, was "2h"'),
+        ({"at": "teatime"}, 'at must be a time in UTC such as 2024-03-01T12:00:00Z, was "teatime"'),
+        ({"at": "9999-01-01"}, "at must be a time in UTC"),
+        ({"at": "-5"}, "at must be a time in UTC"),
+        ({"speed": "7"}, 'speed must be one of 1, 10, 60, 600, was "7"'),
         ({"dataset": "Drop Table"}, 'dataset "Drop Table"'),
         ({"pair": "XRPUSDT/BTCUSDT"}, 'no pair "XRPUSDT/BTCUSDT" here: showing ETHUSDT/BTCUSDT'),
         ({"tf": "2h"}, 'no interval "2h" here: showing 1s'),

@@ -1,0 +1,44 @@
+"""Recorded trades of two symbols through the flow itself into a real QuestDB, with windows short enough for eight minutes of them."""
+
+from pathlib import Path
+
+from recordings import USDM_2024
+
+from flows.replay import replay
+from flows.settings import load
+from flows.storage.client import connect
+from flows.storage.server import ManagedServer
+
+_CONFIG = """
+[market]
+intervals = ["1s", "1m"]
+[tests]
+window_1s = 40
+cadence_1s = 15
+[ticks]
+window = 30
+look_every_s = 10
+[models.ols]
+window = 30
+z_window = 20
+correlation_window = 15
+[models.slow]
+window = 90
+z_window = 60
+correlation_window = 60
+"""
+_KINDS = ("bars", "pair_stats", "pair_tests", "pair_verdicts", "pair_tick_stats")
+
+
+def short_replay(questdb: ManagedServer, shared_data: Path, folder: Path, dataset: str) -> str:
+    """The name of the dataset, all of whose rows SQL sees."""
+    config = folder / f"{dataset}.toml"
+    config.write_text(_CONFIG)
+    address = questdb.address
+    ports = {"PAIRS_STORAGE__HTTP_PORT": str(address.http_port), "PAIRS_STORAGE__PG_PORT": str(address.pg_port)}
+    replay([shared_data / USDM_2024], load(config, ports), None, dataset)
+    tables = [f"{dataset}_{kind}_{interval}" for kind in _KINDS for interval in ("1s", "1m")]
+    with connect(address) as connection:
+        for table in ("datasets", f"{dataset}_pair_lead_lag", *tables):
+            connection.execute(f"SELECT wait_wal_table('{table}')")
+    return dataset
