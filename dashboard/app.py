@@ -1,5 +1,6 @@
 """Served by `panel serve dashboard/app.py`: run anew for every session, so it only joins what imported modules keep."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ if (
 
 from dashboard.hub import shared_hub
 from dashboard.page import build
+from flows.applied import SUPERVISED
 from flows.settings import load
 from flows.storage.client import address_of
 
@@ -22,6 +24,8 @@ address = address_of(storage.host, storage.http_port, storage.pg_port, storage.e
 origins = dict.fromkeys((settings.binance.origin, "live", "simulated", "replay"))
 roots = tuple(storage.database_root(origin).absolute() for origin in origins)
 flow = settings.health.host, settings.health.port
-hub = shared_hub(address, roots, settings.dashboard.poll_ms / 1000, int(settings.join.stale_after_s * 1_000), flow)
+models = tuple((origin, storage.models_file(origin).absolute()) for origin in ("live", "simulated"))
+poll_s, stale_after_ms = settings.dashboard.poll_ms / 1000, int(settings.join.stale_after_s * 1_000)
+hub = shared_hub(address, roots, poll_s, stale_after_ms, flow, models, SUPERVISED in os.environ)
 with pn.state.curdoc.models.freeze():
     build(hub, settings.dashboard.lookback_bars).servable()

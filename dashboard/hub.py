@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from dashboard.analysis.ticks_watch import Source as TicksSource
 from dashboard.analysis.ticks_watch import TicksWatch
 from dashboard.analysis.watch import AnalysisWatch
 from dashboard.analysis.watch import Source as AnalysisSource
+from dashboard.applying import AppliedWatch
 from dashboard.board_watch import BoardFeed, BoardSource, CorrelationWatch, LooksWatch
 from dashboard.data import Catalogue, readers
 from dashboard.explaining import Asked, Explained, Explainer, Say
@@ -37,6 +38,7 @@ from flows.domain.model import Model
 from flows.domain.pair import Pair
 from flows.status import fetch
 from flows.storage.client import Address
+from flows.storage.models import ModelStore
 
 _CATALOGUE_POLL_S, _LEGS_POLL_S, _EVENTS_POLL_S, _QUALITY_POLL_S = 1.0, 0.5, 1.0, 1.0
 _STAGES_EVERY = 6
@@ -197,6 +199,7 @@ class Hub:
     Args:
         stale_after_ms: as of `flows.explain`; of datasets that do not say it themselves.
         ask_flow: asks the flow that writes the main dataset for its status.
+        stores: where models are applied to the data of each origin. supervised: its flow starts anew by itself then.
     """
 
     def __init__(
@@ -205,7 +208,10 @@ class Hub:
         poll_s: float,
         stale_after_ms: int = 0,
         ask_flow: Callable[[], FlowStatus] | None = None,
+        stores: Mapping[str, ModelStore] | None = None,
+        supervised: bool = False,
     ) -> None:
+        self._stores, self._supervised = stores or {}, supervised
         self._ask_flow = ask_flow
         self._open_source = open_source
         self._poll_s = poll_s
@@ -230,6 +236,13 @@ class Hub:
             )
 
         return self._kept((selection, model), made)
+
+    def applied(self, origin: str) -> AppliedWatch | None:
+        """The watch over the models that were applied to the data of an origin; None where none can be. Subscribe at once."""
+        store = self._stores.get(origin)
+        if store is None:
+            return None
+        return self._kept((AppliedWatch, origin), lambda: AppliedWatch(store, self._supervised))
 
     def _bars(self, dataset: str, pair: Pair, interval: Interval) -> StoredBars:
         """The bars that every what-if of a pair is made of; of the few pairs that were looked at last."""
@@ -343,13 +356,22 @@ class Hub:
 
 @cache
 def shared_hub(
-    address: Address, roots: tuple[Path, ...], poll_s: float, stale_after_ms: int, flow: tuple[str, int]
+    address: Address,
+    roots: tuple[Path, ...],
+    poll_s: float,
+    stale_after_ms: int,
+    flow: tuple[str, int],
+    models: tuple[tuple[str, Path], ...] = (),
+    supervised: bool = False,
 ) -> Hub:
     """The hub of this process for a server. It outlives the served script, whose globals end with each session.
 
     Args:
         roots: as of `dashboard.data.readers`. stale_after_ms: as of `Hub`.
         flow: host and port where the flow says how it is; port 0: it is not known.
+        models: origins and the files of the models that are applied to them. supervised: as of `Hub`.
     """
     warm_up_once()
-    return Hub(readers(address, roots), poll_s, stale_after_ms, partial(fetch, *flow) if flow[1] else None)
+    ask_flow = partial(fetch, *flow) if flow[1] else None
+    stores = {origin: ModelStore(path) for origin, path in models}
+    return Hub(readers(address, roots), poll_s, stale_after_ms, ask_flow, stores, supervised)

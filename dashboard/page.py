@@ -10,6 +10,7 @@ import panel as pn
 from bokeh.models import Column, CustomJS, Row
 
 from dashboard import theme
+from dashboard.apply_box import ApplyBox
 from dashboard.charts.panel import html
 from dashboard.hub import CatalogueWatch, Hub, QualityWatch
 from dashboard.nav import ASKED, TOOLS, nav
@@ -60,6 +61,7 @@ class Session:
         self._location, self._user = pn.state.location, pn.state.user
         document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region, self.past))
         document.js_on_event("document_ready", CustomJS(code=theme.TRANSFER_JS))
+        self.apply_box = ApplyBox(desk, hub, self._soon)
         self._page = self._frame()
         self.template = self._layout()
         desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks", "speed"])
@@ -100,7 +102,11 @@ class Session:
         template = theme.template("Pairs desk", self.desk.theme)
         template.header.append(pn.pane.Bokeh(top, sizing_mode="stretch_width", margin=0))
         template.sidebar.extend(
-            [*selectors(self.desk), pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4))]
+            [
+                *selectors(self.desk),
+                *self.apply_box.views,
+                pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4)),
+            ]
         )
         template.main.append(self._page)
         return template
@@ -119,6 +125,7 @@ class Session:
         self._endings.clear()
         self.pills.end()
         self.past.end()
+        self.apply_box.end()
         for part in self.parts.values():
             part.end()
         self._feed = self._watch = self._quality = None
@@ -178,6 +185,7 @@ class Session:
         seen = self._see()
         self._reading = seen.now
         self.past.write(seen)
+        self.apply_box.follow(self.desk.catalogue)
         self.pills.follow(self.desk.catalogue)
         view = self.desk.view
         if view not in self.parts:

@@ -19,6 +19,7 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import FixedPartitionedSink
 
 from flows import packing
+from flows.applied import with_applied
 from flows.asynchrony.looks import LookRule
 from flows.asynchrony.operators import pair_tick_stats
 from flows.asynchrony.pair_ticks import Limits
@@ -58,7 +59,7 @@ def flow(config: str | None = None) -> Dataflow:
     Raises:
         SettingsError, FeedError, StorageError: it cannot be run as configured.
     """
-    settings = load(config)
+    settings = with_applied(load(config))
     stop_on(signal.SIGTERM)
     board, latency = Board(), Latency()
     HealthServer(settings.health.host, settings.health.port, board)  # serves as long as the process lives

@@ -162,6 +162,10 @@ class StorageSettings:
         """Where the managed server of an origin keeps its tables."""
         return Path(self.data_dir) / origin / "questdb"
 
+    def models_file(self, origin: str) -> Path:
+        """Where the models are kept that were applied to an origin on the page."""
+        return Path(self.data_dir) / origin / "models.toml"
+
     def recovery_dir(self, origin: str) -> Path:
         """Where the flow of an origin keeps its snapshots."""
         return Path(self.data_dir) / origin / "recovery"

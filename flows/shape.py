@@ -6,7 +6,7 @@ from importlib.metadata import version
 
 from flows.settings import Settings
 
-_LAYOUT = 2
+_LAYOUT = 3
 """One more whenever a step writes its state otherwise, or means something else by it, within a version."""
 
 

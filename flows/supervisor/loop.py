@@ -24,6 +24,7 @@ class Child:
             list start only while all before them are ready.
         ready_line: said each time it gets ready.
         aside: it keeps nothing and nothing needs it, so at the end it is asked first and waited for last, while the others end.
+        anew: asked all the time while it runs: why it is to be ended and started again, '' while it is not.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Child:
     ready: Callable[[], bool] = lambda: True
     ready_line: str = ""
     aside: bool = False
+    anew: Callable[[], str] = lambda: ""
 
 
 @dataclass(frozen=True)
@@ -52,17 +54,39 @@ class _Running:
         self._log, self._pauses, self._say = log, pauses, say
         self._process: ChildProcess | None = None
         self._pause, self._start_at, self._started_at = pauses.first, 0.0, 0.0
+        self._kill_at: float | None = None  # of one that was asked to end so that it starts anew
 
     def look_after(self, now: float, may_start: bool) -> None:
-        """Notice its end, start it when its time has come, notice that it is ready."""
+        """Notice its end, start it when its time has come, notice that it is ready, end it where it is to start anew."""
         if self._process is not None and (code := self._process.poll()) is not None:
-            self._ended(now, code)
+            if self._kill_at is None:
+                self._ended(now, code)
+            else:
+                self._forget()
+                self._start_at = now
         if self._process is None and may_start and now >= self._start_at:
             self._process = ChildProcess(self.child.argv, self.child.environment, self._log)
             self._started_at = now
         if self._process is not None and not self.ready and self.child.ready() and self._process.poll() is None:
             self.ready = True
             self._say(self.child.ready_line or f"{self.child.name}: started")
+        if self._process is not None:
+            self._renew(now, self._process)
+
+    def _renew(self, now: float, process: ChildProcess) -> None:
+        """The others are looked after meanwhile, so nobody waits here."""
+        if self._kill_at is None and (why := self.child.anew()):
+            self._say(f"{self.child.name}: starts anew: {why}")
+            self._kill_at = now + self._pauses.stop_timeout
+            process.ask()
+        elif self._kill_at is not None and now >= self._kill_at and process.poll() is None:
+            self._say(f"{self.child.name}: killed: it did not end within {self._pauses.stop_timeout:g} s")
+            process.stop(0)
+
+    def _forget(self) -> None:
+        assert self._process is not None
+        self._process.stop(0)  # whatever it left behind in its session
+        self._process, self.ready, self._kill_at = None, False, None
 
     def _ended(self, now: float, code: int) -> None:
         assert self._process is not None
@@ -75,8 +99,7 @@ class _Running:
         )
         for line in lines:
             self._say(f"    {line}")
-        self._process.stop(0)  # whatever it left behind in its session
-        self._process, self.ready = None, False
+        self._forget()
         self._start_at = now + self._pause
         self._pause = min(2 * self._pause, self._pauses.longest)
 

@@ -38,9 +38,16 @@ def prepare(
                     f"{directory} holds the state of a flow that this one cannot go on with: {problem}. "
                     "Bring that back, or start with --fresh: windows begin empty, stored rows stay"
                 )
+            _write_shape(written_with, wanted)  # models may have come and gone
             return
         _put_aside(directory, say)
-    _make(directory, environment, lambda: written_with.write_text(json.dumps(wanted, indent=1) + "\n"))
+    _make(directory, environment, lambda: _write_shape(written_with, wanted))
+
+
+def _write_shape(path: Path, shape: Mapping[str, str]) -> None:
+    new = path.with_name(f"{path.name}.new")
+    new.write_text(json.dumps(shape, indent=1) + "\n")
+    new.replace(path)
 
 
 def _difference(written_with: Path, wanted: dict[str, str]) -> str | None:
@@ -50,7 +57,7 @@ def _difference(written_with: Path, wanted: dict[str, str]) -> str | None:
         assert isinstance(before, dict)
     except (OSError, ValueError, AssertionError):
         return f"{written_with.name} beside it cannot be read, so nobody knows what it means"
-    return differences(before, wanted) or None
+    return differences(before, wanted, comes_and_goes="models.") or None
 
 
 def _put_aside(directory: Path, say: Callable[[str], None]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from flows.applied import SUPERVISED, AppliedWatch
 from flows.errors import PairdeskError, StorageError
 from flows.settings import Settings, config_dir, load
 from flows.storage.client import Address, address_of, connect, reader_of
@@ -118,12 +119,12 @@ def environment(stack: Stack) -> dict[str, str]:
     }
 
 
-def children(stack: Stack) -> list[Child]:
+def children(stack: Stack, say: Callable[[str], None] = lambda _line: None) -> list[Child]:
     """The processes in the order of their start."""
     env = environment(stack)
     exchange = [_exchange(stack, env)] if stack.simulated else []
     database = [] if stack.address.external else [_questdb(stack, env)]
-    return [*database, *exchange, _flow(stack, env), _page(stack, env)]
+    return [*database, *exchange, _flow(stack, env, say), _page(stack, env)]
 
 
 def _questdb(stack: Stack, env: dict[str, str]) -> Child:
@@ -150,13 +151,13 @@ def _exchange(stack: Stack, env: dict[str, str]) -> Child:
     )
 
 
-def _flow(stack: Stack, env: dict[str, str]) -> Child:
+def _flow(stack: Stack, env: dict[str, str], say: Callable[[str], None]) -> Child:
     flow = stack.settings.flow
     recovery: list[Any] = []
     if flow.recovery:
         recovery = ["-r", stack.settings.storage.recovery_dir(stack.origin), "-s", flow.snapshot_s, "-b", 0]
     argv = [sys.executable, "-m", "bytewax.run", f"flows.pairs:flow({str(stack.config)!r})", *map(str, recovery)]
-    return Child("flow", argv, env)
+    return Child("flow", argv, env, anew=AppliedWatch(stack.settings, say))
 
 
 def _page(stack: Stack, env: dict[str, str]) -> Child:
@@ -175,7 +176,9 @@ def _page(stack: Stack, env: dict[str, str]) -> Child:
     if wants_login(page.users_file, env):
         env = {**env, **cookie_secret(env, stack.home)}
     url = f"http://{page.host}:{page.port}"
-    return Child("page", argv, env, lambda: _answers(f"{url}/liveness"), f"page: {url}/app", aside=True)
+    return Child(
+        "page", argv, {**env, SUPERVISED: "1"}, lambda: _answers(f"{url}/liveness"), f"page: {url}/app", aside=True
+    )
 
 
 def _answers(url: str) -> bool:

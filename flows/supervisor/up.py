@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from flows.applied import with_applied
 from flows.compiled import mark_of
 from flows.errors import PairdeskError
 from flows.process.child import ChildProcess
@@ -47,7 +48,7 @@ def up(source: str, config: str | None, fresh: bool, capture: str | None, say: C
             questdb_jar(say)
         if stack.settings.flow.recovery:
             directory = stack.settings.storage.recovery_dir(stack.origin)
-            recovery.prepare(directory, stack.settings, environment(stack), fresh, say)
+            recovery.prepare(directory, with_applied(stack.settings), environment(stack), fresh, say)
         if not compile_kernels(stack, say):
             return
         say(f"pairdesk: {stack.origin.upper()} data in {stack.home}; Ctrl-C stops everything")
@@ -56,7 +57,7 @@ def up(source: str, config: str | None, fresh: bool, capture: str | None, say: C
             say(f"the page listens on {page.host} and asks nobody who they are: dashboard.users_file makes it ask")
         limits = stack.settings.supervisor
         pauses = Pauses(limits.restart_min_s, limits.restart_max_s, limits.stop_timeout_s)
-        supervise(children(stack), stack.home / "logs", pauses, say)
+        supervise(children(stack, say), stack.home / "logs", pauses, say)
     finally:
         lock.close()
 

@@ -217,13 +217,13 @@ def _clock(speed: float, venue: Venue, wall: ReceiveClock) -> tuple[ReceiveClock
 
 
 def _check_shape(state: LiveState, shape: Mapping[str, str]) -> None:
-    """Refuse a state that means something else than these settings."""
+    """Refuse a state that means something else than these settings. A model more or less is taken up by the step of the statistics."""
     advice = (
         "bring that back, or start the flow with an empty recovery folder: its windows begin anew, stored rows stay"
     )
     if not isinstance(state, LiveState):
         raise FeedError(f"the saved state of the flow was written by another version: {advice}")
-    if told := differences(state.shape, shape):
+    if told := differences(state.shape, shape, comes_and_goes="models."):
         raise FeedError(f"the saved state of the flow does not fit: {told}: {advice}")
 
 
