@@ -92,6 +92,7 @@ class Past:
         if not head.playing or moments is None or moments.selection != selection or moments.span is None:
             return at_us
         if at_us >= moments.span.last_us and self._reader.at_end(at_us):
+            head.pause()  # before the seek: a head that plays would go on from the end by what the next line takes
             head.seek(moments.span.last_us)
             self._pause()
         elif moments.from_us <= moments.until_us < at_us:

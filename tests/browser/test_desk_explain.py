@@ -176,5 +176,8 @@ def test_the_rail_shows_what_sql_says_and_nothing_overflows(
         desk.until(f"nothing that sticks out at {width} x {height}", lambda: desk.page.evaluate(_FITS))
 
 
-_FITS = """() => ["side", "tiles"].map((name) => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el)
-    .concat(document.documentElement).every((e) => e.scrollWidth <= e.clientWidth && e.scrollHeight <= e.clientHeight)"""
+_FITS = """() => {
+  const [side, tiles] = ["side", "tiles"].map((name) => Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name(name)).el);
+  const wide = (e) => e.scrollWidth > e.clientWidth, high = (e) => e.scrollHeight > e.clientHeight, page = document.documentElement;
+  return ![side, tiles, page].some(wide) && ![tiles, page].some(high);  // the cards beside the charts may scroll by themselves
+}"""
