@@ -159,7 +159,7 @@ def test_the_feed_view_lists_legs_and_events(desk: DeskPage, questdb: ManagedSer
         desk.page.get_by_role("button", name="gaps and losses only").click()
         desk.until("gaps and losses", lambda: events.count() == 2)
         assert [row.get_attribute("data-kind") for row in events.all()] == ["gap", "lost"]
-        assert colour(events.last.locator(".kind")) == "rgb(239, 83, 80)"
+        assert colour(events.last.locator(".kind")) == "rgb(240, 80, 77)"
         assert desk.page.get_by_role("button", name="gaps and losses only").get_attribute("aria-pressed") == "true"
         writer.events(("lost", "ETHUSDT", "another", 7, 8, 2))
         desk.until("a new one on top", lambda: events.count() == 3 and "another" in events.first.inner_text())
