@@ -91,7 +91,7 @@ def _views(page: Page, url: str, out: Path, suffix: str) -> None:
         _picture(page, out / f"{view}{suffix}.png")
     desk.open("", model=MODEL)
     desk.until("rows", lambda: len(desk.rows("time")) > WINDOW, 30)
-    desk.drag("zscore", 200)
+    desk.drag("zscore", 320)
     desk.until("paused", lambda: not desk.following())
     frame = desk.frame_of("spread")
     page.mouse.move(frame["left"] + 0.4 * frame["width"], frame["top"] + 0.5 * frame["height"])

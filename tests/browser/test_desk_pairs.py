@@ -200,11 +200,11 @@ def test_order_filter_and_opening_by_keyboard(desk: DeskPage, ten: BoardWriter) 
     page.locator(".heat").focus()
     other = None
     for _ in range(len(page.evaluate("pairsView.map.symbols"))):
-        page.keyboard.press("ArrowRight")
-        other = page.evaluate("pairsView.watched(...pairsView.at)")
+        page.locator(".heat").press("ArrowRight")
+        other = page.evaluate("pairsView.at && pairsView.watched(...pairsView.at)")
         if other not in (None, wanted):
             break
-    page.keyboard.press("Enter")
+    page.locator(".heat").press("Enter")
     desk.until("a pair by its cell", lambda: asked(desk)["pair"] == [other] and "view" not in asked(desk))
     assert other != wanted
 

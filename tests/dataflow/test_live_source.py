@@ -255,8 +255,8 @@ def test_a_state_of_another_shape_is_refused(exchange: RunningExchange) -> None:
         FeedError, match=r"does not fit: binance\.stream was aggTrade, is trade: .*empty recovery folder"
     ):
         LiveFeed(binance(exchange, route="public", stream="trade"), state)
-    other = BinanceSource(SYMBOLS, binance(exchange), shape={"models.ols": "900"})
-    with pytest.raises(FeedError, match=r"models\.ols was absent, is 900"):
+    other = BinanceSource(SYMBOLS, binance(exchange), shape={"join.stale_after_s": "9"})
+    with pytest.raises(FeedError, match=r"join\.stale_after_s was absent, is 9"):
         other.build_part("ticks", PARTITION, state)
     with pytest.raises(FeedError, match="written by another version"):
         LiveFeed(binance(exchange), state.feed)  # type: ignore[arg-type]

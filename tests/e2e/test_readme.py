@@ -149,7 +149,7 @@ def test_make_run_shows_a_page_and_stops_on_a_signal(shell: Shell) -> None:
     process = shell.start(commands()[0])
     shell.until(lambda: "page: http" in shell.output())
     assert "SIMULATED" in shell.output()
-    assert shell.answers("DASHBOARD__PORT", "/app")
+    shell.until(lambda: shell.answers("DASHBOARD__PORT", "/app"))
     shell.until(lambda: shell.has_rows("bars_1s"))
     # As a terminal does it on Ctrl-C: the group gets the signal, so make's child does.
     children = subprocess.run(

@@ -156,7 +156,7 @@ def test_the_same_from_the_file_without_a_database(settings: Settings, shared_da
         (("ETHUSDT/BTCUSDT", "2s", "ols", BAR), DATASET, 'no interval "2s"'),
         (("ETHUSDT/BTCUSDT", "1s", "olz", BAR), DATASET, "did you mean ols"),
         (("ETHUSDT/BTCUSDT", "1s", "ols", "soon"), DATASET, 'found "soon"'),
-        (("ETHUSDT/BTCUSDT", "1s", "ols", BAR), "explaine", 'no dataset "explaine"; did you mean explained?'),
+        (("ETHUSDT/BTCUSDT", "1s", "ols", BAR), "explaine", 'no dataset "explaine"; did you mean explained'),
         (("ETHUSDT/BTCUSDT", "1s", "ols", "2030-01-01"), DATASET, "not stored; there are rows from 2024-07-"),
         (
             ("ETHUSDT/BTCUSDT", "1s", "ols", "2024-07-19T00:01:40.5Z"),
