@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from desk_page import DeskPage, served
 from playwright.sync_api import Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
@@ -126,9 +127,13 @@ def test_ticks_by_keyboard_and_a_cancelled_one_leaves_nothing(
         )
     )
     chooser = page.get_by_label("Files of ticks or candles")
-    chooser.focus()
-    with page.expect_file_chooser() as opening:
-        page.keyboard.press("Enter")
+    for _ in range(5):  # a view that is just being drawn may replace the button under the key
+        try:
+            with page.expect_file_chooser(timeout=4_000) as opening:
+                chooser.press("Enter")
+            break
+        except PlaywrightTimeout:
+            continue
     opening.value.set_files(path)
     name = page.get_by_label("Name of the dataset")
     desk.until("checked", name.count, 60)

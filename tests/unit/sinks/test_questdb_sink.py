@@ -52,7 +52,7 @@ def _stored(address: Address, table: str, columns: str = "*", order: str = "") -
         return connection.execute(f"SELECT {columns} FROM {table} {order}").fetchall()  # noqa: S608 - our own names
 
 
-def _eventually(condition: Callable[[], bool], timeout_s: float = 20.0) -> None:
+def _eventually(condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
     """Rows are visible some milliseconds after the server has accepted them."""
     deadline = time.monotonic() + timeout_s
     while not condition():
@@ -181,20 +181,20 @@ def test_a_closed_bar_replaces_its_forming_one_and_stays(questdb: ManagedServer)
 
 
 def test_rows_are_held_until_the_batch_is_full_or_the_epoch_ends(questdb: ManagedServer) -> None:
-    create_tables(questdb.address, "held")
-    part = QuestDBSink(questdb.address, "held", batch_rows=100).build_part("test", "trades", None)
+    create_tables(questdb.address, "sinkheld")
+    part = QuestDBSink(questdb.address, "sinkheld", batch_rows=100).build_part("test", "trades", None)
     part.write_batch([some_ticks(60)])
     part.write_batch([some_ticks(40, first_id=160)])
-    _eventually(lambda: _count(questdb.address, "held_trades") == 100)
+    _eventually(lambda: _count(questdb.address, "sinkheld_trades") == 100)
     part.write_batch([some_ticks(10, first_id=200)])
     part.snapshot()
-    _eventually(lambda: _count(questdb.address, "held_trades") == 110)
+    _eventually(lambda: _count(questdb.address, "sinkheld_trades") == 110)
     part.close()
-    held = QuestDBSink(questdb.address, "held", batch_rows=100).build_part("test", "trades", None)
+    held = QuestDBSink(questdb.address, "sinkheld", batch_rows=100).build_part("test", "trades", None)
     held.write_batch([some_ticks(10, first_id=300)])
     held.close()  # without a snapshot the rows belong to the next run
-    _write(QuestDBSink(questdb.address, "held"), "trades", some_ticks(1, first_id=400))
-    _eventually(lambda: _count(questdb.address, "held_trades") == 111)
+    _write(QuestDBSink(questdb.address, "sinkheld"), "trades", some_ticks(1, first_id=400))
+    _eventually(lambda: _count(questdb.address, "sinkheld_trades") == 111)
 
 
 def test_more_rows_than_one_request_takes(questdb: ManagedServer) -> None:
