@@ -7,6 +7,7 @@ from recordings import USDM_2024
 from flows.replay import replay
 from flows.settings import load
 from flows.storage.client import connect
+from flows.storage.schema import DATASETS, dataset_tables, table_name
 from flows.storage.server import ManagedServer
 
 _CONFIG = """
@@ -27,18 +28,24 @@ window = 90
 z_window = 60
 correlation_window = 60
 """
-_KINDS = ("bars", "pair_stats", "pair_tests", "pair_verdicts", "pair_tick_stats")
 
 
-def short_replay(questdb: ManagedServer, shared_data: Path, folder: Path, dataset: str) -> str:
-    """The name of the dataset, all of whose rows SQL sees."""
+def short_replay(questdb: ManagedServer, shared_data: Path, folder: Path, dataset: str, settings: str = _CONFIG) -> str:
+    """The name of the dataset, all of whose rows SQL sees.
+
+    Args:
+        folder: where the settings file may lie. settings: TOML.
+    """
     config = folder / f"{dataset}.toml"
-    config.write_text(_CONFIG)
+    config.write_text(settings)
     address = questdb.address
     ports = {"PAIRS_STORAGE__HTTP_PORT": str(address.http_port), "PAIRS_STORAGE__PG_PORT": str(address.pg_port)}
-    replay([shared_data / USDM_2024], load(config, ports), None, dataset)
-    tables = [f"{dataset}_{kind}_{interval}" for kind in _KINDS for interval in ("1s", "1m")]
+    read = load(config, ports)
+    replay([shared_data / USDM_2024], read, None, dataset)
     with connect(address) as connection:
-        for table in ("datasets", f"{dataset}_pair_lead_lag", *tables):
+        for table in (
+            DATASETS.name,
+            *(table_name(each.name, dataset) for each in dataset_tables(read.market.intervals)),
+        ):
             connection.execute(f"SELECT wait_wal_table('{table}')")
     return dataset

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from desk_page import DeskPage
 from desk_rows import Market, Writer
-from recordings import USDM_2024
 from scipy import stats as scipy_stats
+from short_replay import short_replay
 
 from flows.asynchrony.lead_lag import LAGS_US
-from flows.replay import replay
-from flows.settings import load
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
 
@@ -46,16 +44,7 @@ correlation_window = 15
 @pytest.fixture(scope="module")
 def recorded(questdb: ManagedServer, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A dataset with every table filled by the flow itself."""
-    config = tmp_path_factory.mktemp("deskanalysis") / "short.toml"
-    config.write_text(CONFIG)
-    address = questdb.address
-    ports = {"PAIRS_STORAGE__HTTP_PORT": str(address.http_port), "PAIRS_STORAGE__PG_PORT": str(address.pg_port)}
-    replay([shared_data / USDM_2024], load(config, ports), None, DATASET)
-    kinds = ("bars_1s", "pair_stats_1s", "pair_tests_1s", "pair_lead_lag", "trades")
-    with connect(address) as connection:
-        for table in ("datasets", *(f"{DATASET}_{kind}" for kind in kinds)):
-            connection.execute(f"SELECT wait_wal_table('{table}')")
-    return DATASET
+    return short_replay(questdb, shared_data, tmp_path_factory.mktemp(DATASET), DATASET, CONFIG)
 
 
 def asked(questdb: ManagedServer, table: str, columns: Sequence[str], rest: str) -> list[dict[str, Any]]:

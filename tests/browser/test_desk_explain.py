@@ -8,11 +8,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from desk_page import DeskPage
-from recordings import USDM_2024
+from short_replay import short_replay
 
 from flows.explain.question import iso
-from flows.replay import replay
-from flows.settings import load
 from flows.stats.correlation_interval import correlation_interval
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
@@ -44,16 +42,7 @@ correlation_window = 15
 @pytest.fixture(scope="module")
 def recorded(questdb: ManagedServer, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A dataset with every table filled by the flow itself."""
-    config = tmp_path_factory.mktemp("deskexplain") / "short.toml"
-    config.write_text(CONFIG)
-    address = questdb.address
-    ports = {"PAIRS_STORAGE__HTTP_PORT": str(address.http_port), "PAIRS_STORAGE__PG_PORT": str(address.pg_port)}
-    replay([shared_data / USDM_2024], load(config, ports), None, DATASET)
-    kinds = ("bars", "pair_stats", "pair_tests", "pair_verdicts", "pair_tick_stats")
-    with connect(address) as connection:
-        for table in ("datasets", f"{DATASET}_pair_lead_lag", *(f"{DATASET}_{kind}_1s" for kind in kinds)):
-            connection.execute(f"SELECT wait_wal_table('{table}')")
-    return DATASET
+    return short_replay(questdb, shared_data, tmp_path_factory.mktemp(DATASET), DATASET, CONFIG)
 
 
 def newest(questdb: ManagedServer, table: str, columns: Sequence[str], where: str = "") -> dict[str, Any]:
