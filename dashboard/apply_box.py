@@ -40,6 +40,14 @@ class ApplyBox:
         tried = self._desk.what_if
         if catalogue is None:
             return
+        if self._desk.at_us is not None:
+            self.apply.visible = self.remove.visible = False
+            self._say(
+                f"Looking back: what {self._desk.model} said then. {tried.name} is back with the present."
+                if tried
+                else ""
+            )
+            return
         why = no_flow(catalogue)
         if not why and catalogue.origin != self._origin:
             self._subscribe(catalogue.origin)

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bokeh.models import Column, Div, Range1d
+from bokeh.models import Column, Div, HoverTool, Range1d
 from bokeh.plotting import figure
 
 from dashboard import theme
 from dashboard.charts.panel import html
 from dashboard.charts.panel import styled as styled_axes
+
+MOST_POINTS = 1_200
+"""Of a scatter or a history: of more, every second, third … is drawn, the newest always."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,19 @@ def around(low: float, high: float, share: float = 0.05) -> tuple[float, float]:
     """A range with some air on both sides."""
     room = share * (high - low) or abs(high) * 1e-6 or 1.0
     return low - room, high + room
+
+
+def thinned(n: int) -> slice:
+    """Of n rows at most `MOST_POINTS`, evenly, with the last."""
+    step = -(-n // MOST_POINTS) or 1
+    return slice((n - 1) % step if n else 0, None, step)
+
+
+def hover(renderers: list[Any], told: list[tuple[str, str]], mode: str = "mouse") -> HoverTool:
+    """Says of the bar, dot or moment under the pointer what it is."""
+    return HoverTool(
+        renderers=renderers, tooltips=told, formatters={"@time": "datetime"}, mode=mode, attachment="horizontal"
+    )
 
 
 def _write(region: Any, text: str) -> None:

@@ -110,10 +110,13 @@ def test_the_other_views_of_a_moment(desk: DeskPage, dataset: str, questdb: Mana
     writer = FeedWriter(questdb.address, dataset)
     writer.events(("lost", "ETHUSDT", "long after the moment", 5, 9, 5))
     writer.await_events()
-    desk.open(dataset, tf="1s", at="2024-07-19T00:01:00Z", view="health")
+    desk.open(dataset, tf="1s", at="2024-07-19T00:01:00Z", view="health", what="tls:log:close:20:20:10")
     desk.until("no event of later", lambda: "Nothing has happened yet" in desk.text("feed-events"))
     assert "As of 2024-07-19 00:01:00 UTC" in desk.text("flow")
     assert desk.text("tables") == desk.text("held") == ""
+    rests = "Looking back: what ols said then. tls_log_20_c10 is back with the present."
+    assert desk.text("apply-said") == rests
+    assert desk.page.get_by_role("button", name="Apply", exact=False).count() == 0
     desk.page.get_by_role("button", name="Pairs", exact=True).click()
     desk.until("the present only", lambda: "Pairs shows the present only" in desk.text("present-only"))
     desk.open(dataset, tf="1s", at="2024-07-19T00:01:00Z", explain="2024-07-19T00:01:00Z")

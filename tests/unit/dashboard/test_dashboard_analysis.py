@@ -13,7 +13,7 @@ from dashboard.analysis.distribution import autocorrelation, histogram
 from dashboard.analysis.lines import fit, pair_bars
 from dashboard.analysis.looks import look_history
 from dashboard.analysis.rows import COLUMNS, HISTORY_FIELDS, ROW_OF, Asked, LookRows, LookRule, PairRows
-from dashboard.charts.analysis import MOST_POINTS, thinned
+from dashboard.charts.plain import MOST_POINTS, thinned
 from dashboard.selection import Selection
 from flows.domain.interval import Interval
 from flows.domain.model import Model

@@ -9,7 +9,8 @@ from test_dashboard_analysis import MODEL, PAIR, rows, some_looks
 from dashboard.analysis.compute import OfBars, of_bars, of_looks
 from dashboard.analysis.lead import LeadCurve, lead_curve
 from dashboard.analysis.rows import Asked, LeadRows, LegTrades, LookRows, PairRows
-from dashboard.charts.analysis import METHODS, pictures
+from dashboard.charts.analysis import pictures
+from dashboard.charts.regression import METHODS
 from dashboard.selection import Selection
 from dashboard.views import analysis as words
 from dashboard.views.looks import looks_panel

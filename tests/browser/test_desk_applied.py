@@ -1,4 +1,4 @@
-"""A model that is applied while the whole stack runs: the flow computes it, no trade is lost, and the other models go on."""
+"""A model applied on the page while the whole stack runs: the flow computes it, no trade is lost, and the other models go on."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -6,20 +6,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from desk_page import DeskPage
+from playwright.sync_api import Page
 
-from flows.domain.model import Model
 from flows.storage.client import connect, reader_of
 from flows.storage.models import ModelStore
 from tests.running_stack import PORTS, Stack
 
-pytestmark = pytest.mark.questdb
+pytestmark = [pytest.mark.browser, pytest.mark.questdb]
 
 NAME = "tls_log_20_c10"
-MODEL = Model("", "tls", window=20, z_window=20, correlation_window=10)
+TRIED = "tls:log:close:20:20:10"
 
 
 def test_a_model_is_applied_and_removed_while_the_others_go_on(
-    tmp_path: Path, free_ports: Callable[[int], list[int]]
+    tmp_path: Path, free_ports: Callable[[int], list[int]], page: Page
 ) -> None:
     home = tmp_path / "var" / "simulated"
     with Stack(tmp_path, free_ports(len(PORTS)), {"BINANCE__SPEED": "5"}) as stack:
@@ -34,12 +35,16 @@ def test_a_model_is_applied_and_removed_while_the_others_go_on(
             return int(asked(f"SELECT count() FROM pair_stats_1s WHERE model = '{model}' AND complete")[0][0])  # noqa: S608
 
         stack.until(lambda: rows("ols_fast") > 30, "bars")
-        store = ModelStore(home / "models.toml")
-        assert store.add(MODEL).name == NAME
+        desk = DeskPage(page, stack.said(r"page: (http\S+)"))
+        desk.open("", what=TRIED)
+        desk.until("the what-if", lambda: "WHAT IF" in desk.text("header"), 30)
+        page.get_by_role("button", name=f"Apply {NAME}").click()
         stack.said(rf"flow: starts anew: {NAME} applied")
+        desk.until("that it is stored", lambda: f"{NAME} is stored. The flow starts anew" in desk.text("apply-said"))
         before = rows("ols_fast")
         stack.said("flow: started", count=2)
         stack.until(lambda: rows(NAME) > 5, "rows of the new model")
+        desk.until("that it is computed", lambda: f"The flow computes {NAME} now" in desk.text("apply-said"), 30)
 
         ((n, left, zscore),) = asked(
             f"SELECT n, warmup_left, zscore FROM pair_stats_1s WHERE model = '{NAME}' ORDER BY open_time LIMIT 1"  # noqa: S608
@@ -54,9 +59,13 @@ def test_a_model_is_applied_and_removed_while_the_others_go_on(
         lacking = asked("SELECT DISTINCT cast(open_time AS long) FROM bars_1s WHERE gap")
         assert set(lacking) <= {(times[0],)}, "but for the bar in which the feed began, none lacks a trade"
 
-        store.path.write_text("oops")
+        stored = ModelStore(home / "models.toml").path
+        good = stored.read_text()
+        stored.write_text("oops")
         stack.said(r"models\.toml: not valid TOML: .*; the flow goes on with the models that it has")
-        store.path.unlink()
+        desk.until("what is wrong", lambda: "not valid TOML" in desk.text("apply-said"))
+        stored.write_text(good)
+        page.get_by_role("button", name=f"Remove {NAME}").click()
         stack.said(rf"flow: starts anew: {NAME} removed")
         stack.said("flow: started", count=3)
         after = rows(NAME)
