@@ -96,7 +96,7 @@ def html(name: str, text: str = "", *, by_browser: bool = True, **styles: str) -
         by_browser: its text is written in the browser and never sent back.
     """
     return Div(
-        text=text, name=name, sizing_mode="stretch_width", margin=0, syncable=not by_browser, styles=styles,
+        text=text, name=name, sizing_mode="stretch_width", margin=0, syncable=not by_browser, styles=styles, disable_math=True,
         stylesheets=[InlineStyleSheet(css=theme.PANEL_CSS)],
     )  # fmt: skip
 

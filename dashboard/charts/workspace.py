@@ -14,7 +14,7 @@ from dashboard.signals import Crossing
 from dashboard.state import THRESHOLDS
 
 _SCRIPTS = (
-    "text", "series", "desk", "copy", "fit", "pointer", "heads", "thresholds", "signals", "header", "past",
+    "lighter", "text", "series", "desk", "copy", "fit", "pointer", "heads", "thresholds", "signals", "header", "past",
     "paint", "words", "keyboard", "start",
 )  # fmt: skip
 """What makes up the script of the page, in order: `desk` is the object, the files after it add to what it can do."""

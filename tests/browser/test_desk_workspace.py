@@ -63,6 +63,7 @@ def test_the_page_moves_and_holds_what_the_database_holds(desk: DeskPage, questd
     writer = filled(questdb, "moves", rows, 700)
     desk.open("moves")
     desk.until_newest(ms(rows, 699))
+    head = desk.page.evaluate_handle("Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('head-y')).markup_el")
     for index in range(700, 706):
         writer.write(index, index + 1, complete=False)
         desk.until_newest(ms(rows, index))
@@ -70,6 +71,13 @@ def test_the_page_moves_and_holds_what_the_database_holds(desk: DeskPage, questd
         assert desk.rows("y_close")[-1] == pytest.approx(rows.rows["y"]["close"].iloc[index] + FORMING_OFF, abs=1e-9)
         writer.write(index, index + 1)
         desk.until("the closed row in place of the forming one", lambda: desk.rows("y_closed")[-1] == 1)
+    assert head.evaluate("(at) => at.isConnected") is True, (
+        "a text that changes is written into its place, nothing is made or laid out anew"
+    )
+    closed = rows.rows["y"]["close"].iloc[705]
+    assert f"C {closed:,.2f}" in head.evaluate("(at) => at.textContent"), "the place shows what the model says"
+    looks_up = "Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name('y')).visuals.background_fill._get_css_value.toString()"
+    assert "getComputedStyle" not in desk.page.evaluate(looks_up), "no chart asks the style sheets at each stroke"
     writer.write(706, 720)
     desk.until_newest(ms(rows, 719))
     desk.until("all statistics", lambda: math.isfinite(desk.rows("zscore")[-1] or math.nan))

@@ -71,7 +71,8 @@ def everything_of_pairs_status_is_on_the_health_view(desk: DeskPage, live: Stack
     connected = re.findall(r"^ *1 +yes +(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)", printed, re.MULTILINE)
     assert len(connected) == 1
     assert connected[0] in desk.text("flow")
-    assert desk.page.locator("td.spread svg[aria-label*=' in 5 minutes: 50% within ']").count() == 5
+    spreads = desk.page.locator("td.spread svg[aria-label*=' in 5 minutes: 50% within ']")
+    desk.until("the distribution of every stage", lambda: spreads.count() == 5)
 
 
 def _pills(desk: DeskPage, colour: str, symbol: str = "") -> int:

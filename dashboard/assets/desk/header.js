@@ -45,7 +45,7 @@ Object.assign(Desk.prototype, {
 
   /* Mark the buttons of what is shown. */
   views() {
-    const buttons = Bokeh.index.find_one(nav)?.shadow_el, { view } = this.asked();
+    const buttons = viewOf(nav)?.shadow_el, { view } = this.asked();
     if (!buttons?.querySelector("button")) return;
     if (view === this.viewed && buttons.querySelector("[aria-current=page]")) return;  // unmarked when the header was drawn anew
     for (const button of buttons.querySelectorAll("button")) button.setAttribute("aria-current", button.dataset.view === view ? "page" : "false");
@@ -55,7 +55,7 @@ Object.assign(Desk.prototype, {
   buttons() {
     const bodies = this.asked().bodies === true, state = `${this.following}/${this.wanted}/${this.chosen}/${bodies}`;
     if (state === this.pressed) return;
-    const root = Bokeh.index.find_one(controls)?.shadow_el;
+    const root = viewOf(controls)?.shadow_el;
     if (!root?.querySelector("button.live")) return;
     this.pressed = state;
     for (const button of root.querySelectorAll("button[data-bars]")) {

@@ -27,7 +27,7 @@ Object.assign(Desk.prototype, {
   },
 
   chartKey(event, at, key, is) {
-    const chart = Object.values(figures).some((figure) => Bokeh.index.find_one(figure)?.canvas_view?.events_el === at);
+    const chart = Object.values(figures).some((figure) => viewOf(figure)?.canvas_view?.events_el === at);
     if (chart && (key === "ArrowLeft" || key === "ArrowRight")) return this.step((key === "ArrowLeft" ? -1 : 1) * (event.shiftKey ? 10 : 1));
     if (chart && key === "Enter") return this.hovered === null ? false : this.choose(this.hovered);
     if (key === " " && !is(PRESSED)) return this.following ? this.pause() : this.goLive();
@@ -39,7 +39,7 @@ Object.assign(Desk.prototype, {
   },
 
   viewAt(number) {
-    const views = Bokeh.index.find_one(nav)?.shadow_el.querySelectorAll("[data-view]") ?? [];
+    const views = viewOf(nav)?.shadow_el.querySelectorAll("[data-view]") ?? [];
     return number <= views.length ? this.ask({ view: views[number - 1].dataset.view }) : false;
   },
 

@@ -26,7 +26,7 @@ Object.assign(Desk.prototype, {
 
   /* The controls as the server says they stand; what is being typed or dragged is left alone. */
   moment() {
-    const said = past.tags[0], root = Bokeh.index.find_one(past_bar)?.shadow_el, bar = root?.querySelector(".past");
+    const said = past.tags[0], root = viewOf(past_bar)?.shadow_el, bar = root?.querySelector(".past");
     if (!bar || said?.at == null) return;
     const when = bar.querySelector(".when"), slide = bar.querySelector(".slide"), play = bar.querySelector(".play");
     const set = (element, name, value) => { if (element[name] !== value) element[name] = value; };

@@ -71,7 +71,7 @@ Object.assign(Desk.prototype, {
 
   /* The boxes of the side bar as remembered. */
   wishes() {
-    const root = Bokeh.index.find_one(controls)?.shadow_el;
+    const root = viewOf(controls)?.shadow_el;
     for (const box of root?.querySelectorAll("[data-kept]") ?? []) box.checked = kept(box.dataset.kept) === "1";
     const said = root?.querySelector(".refused");
     if (said && said.textContent !== (this.refused ?? "")) said.textContent = this.refused;

@@ -39,7 +39,7 @@ Object.assign(Desk.prototype, {
 
   /* Show the values in the side bar; over what is being typed only when it is `final`. */
   fields(final = false) {
-    const root = Bokeh.index.find_one(controls)?.shadow_el;
+    const root = viewOf(controls)?.shadow_el;
     if (this.m.entry == null || !root) return;
     for (const field of root.querySelectorAll("[data-threshold]")) {
       const value = this.m[field.dataset.threshold];
@@ -49,10 +49,10 @@ Object.assign(Desk.prototype, {
 
   /* What can be taken hold of, over the lines of the z chart. */
   handles() {
-    const bed = Bokeh.index.find_one(figures.zscore)?.canvas_view?.events_el, { entry, exit } = this.m;
+    const bed = viewOf(figures.zscore)?.canvas_view?.events_el, { entry, exit } = this.m;
     if (!bed) return;
     if (!bed.querySelector("[data-name]")) this.makeHandles(bed);
-    const { frame } = Bokeh.index.find_one(figures.zscore), { start, end } = y_ranges.zscore, any = entry != null && source.data.time.length > 0;
+    const { frame } = viewOf(figures.zscore), { start, end } = y_ranges.zscore, any = entry != null && source.data.time.length > 0;
     for (const handle of bed.querySelectorAll("[data-name]")) {
       const { name, side } = handle.dataset, value = { entry, exit }[name], at = frame.bbox.top + (end - side * value) / (end - start) * frame.bbox.height;
       const inside = any && at >= frame.bbox.top && at <= frame.bbox.bottom;
@@ -67,8 +67,8 @@ Object.assign(Desk.prototype, {
     bed.insertAdjacentHTML("beforeend", HANDLES);
     for (const handle of bed.querySelectorAll("[data-name]")) {
       const { name, side } = handle.dataset;
-      const z = (event) => { const { frame } = Bokeh.index.find_one(figures.zscore), { start, end } = y_ranges.zscore; return end - (event.clientY - bed.getBoundingClientRect().top - frame.bbox.top) / frame.bbox.height * (end - start); };
-      const time = (event) => { const { bbox } = Bokeh.index.find_one(figures.zscore).frame; return x_range.start + (event.clientX - bed.getBoundingClientRect().left - bbox.left) / bbox.width * (x_range.end - x_range.start); };
+      const z = (event) => { const { frame } = viewOf(figures.zscore), { start, end } = y_ranges.zscore; return end - (event.clientY - bed.getBoundingClientRect().top - frame.bbox.top) / frame.bbox.height * (end - start); };
+      const time = (event) => { const { bbox } = viewOf(figures.zscore).frame; return x_range.start + (event.clientX - bed.getBoundingClientRect().left - bbox.left) / bbox.width * (x_range.end - x_range.start); };
       handle.addEventListener("pointerdown", (event) => {
         if (event.button !== 0) return;
         handle.setPointerCapture(event.pointerId);

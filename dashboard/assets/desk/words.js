@@ -9,7 +9,7 @@ Object.assign(Desk.prototype, {
     this.described = source.data.time.length ? Date.now() : 0;  // the first bar is said at once
     const words = this.words();
     for (const [name, figure] of Object.entries(figures)) {
-      const bed = Bokeh.index.find_one(figure)?.canvas_view?.events_el;
+      const bed = viewOf(figure)?.canvas_view?.events_el;
       if (!bed) continue;
       if (!bed.hasAttribute("role")) {
         bed.setAttribute("role", name === "zscore" ? "group" : "img");  // the thresholds of z are within it
