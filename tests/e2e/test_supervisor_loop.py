@@ -29,7 +29,13 @@ note("started")
 '''
 def child(name, code):
     argv = [sys.executable, "-c", PRELUDE + code, str(here), name]
-    return Child(name, argv, dict(os.environ), (here / f"{name} is ready").exists, f"{name}: ready", name == "aside")
+    def anew():
+        asked = here / f"{name} anew"
+        if not asked.exists(): return ""
+        why = asked.read_text()
+        asked.unlink()
+        return why
+    return Child(name, argv, dict(os.environ), (here / f"{name} is ready").exists, f"{name}: ready", name == "aside", anew)
 def say(line): print(line, flush=True)
 programs = PROGRAMS
 supervise([child(*program) for program in programs.items()], here / "logs", Pauses(*PAUSES), say)
@@ -159,6 +165,27 @@ def test_a_deaf_child_is_killed_after_the_time_out(run: Run) -> None:
 
     assert code == 0
     assert said == ["polite: stopped", "deaf: stopped (killed: it did not end within 0.5 s)", "all stopped"]
+
+
+def test_a_child_starts_anew_at_once_when_something_of_it_has_changed(run: Run) -> None:
+    deaf = "signal.signal(signal.SIGTERM, signal.SIG_IGN); " + _RUNS
+    supervised = run({"first": _RUNS, "deaf": deaf, "last": _RUNS}, (60.0, 60.0, 0.5))
+    supervised.read_until("last: ready")
+    for name, says in (("first", []), ("deaf", ["deaf: killed: it did not end within 0.5 s"])):
+        waiting = supervised.here / f"{name} new"
+        waiting.write_text("a model came")
+        waiting.rename(supervised.here / f"{name} anew")  # never seen half written
+        assert supervised.read_until(f"{name}: ready") == [
+            f"{name}: starts anew: a model came",
+            *says,
+            f"{name}: ready",
+        ]
+        while len(supervised.pids(name)) < 2:
+            assert supervised.process.poll() is None
+    assert [len(supervised.pids(name)) for name in ("first", "deaf", "last")] == [2, 2, 1]
+    assert ("first", "stopped") in supervised.journal(), "it was asked, not killed"
+    code, said = supervised.end(signal.SIGTERM)
+    assert (code, said[0]) == (0, "last: stopped")
 
 
 def test_a_child_aside_ends_while_the_others_do(run: Run) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.applied import store_of, with_applied
+from flows.applied import AppliedWatch, store_of, with_applied
 from flows.domain.model import Model, name_of
 from flows.errors import SettingsError
 from flows.process.lock import FileLock
@@ -155,3 +155,24 @@ def test_the_flow_has_the_models_of_its_settings_and_the_applied_ones(tmp_path: 
     other = replace(settings, models=(replace(added, refit_every=3),))
     with pytest.raises(SettingsError, match=r"models\.tls_log_50 is in the settings too, with other parameters"):
         with_applied(other)
+
+
+def test_a_change_of_the_applied_models_is_told_once(tmp_path: Path) -> None:
+    settings, said = load(None, {"PAIRS_STORAGE__DATA_DIR": f'"{tmp_path}"'}), list[str]()
+    store = store_of(settings)
+    short = store.add(Model("", "tls", window=50, z_window=50))
+    watch = AppliedWatch(settings, said.append)
+    assert watch() == "", "what was there at the start is computed already"
+    long = store.add(Model("", "tls", window=60, z_window=60))
+    assert [watch(), watch()] == [f"{long.name} applied", ""]
+    store.remove(short.name)
+    assert [watch(), watch()] == [f"{short.name} removed", ""]
+    good = store.path.read_text()
+    store.path.write_text("oops")
+    assert [watch(), watch()] == ["", ""]
+    assert len(said) == 1
+    assert "the flow goes on with the models that it has" in said[0]
+    store.path.write_text(good)
+    assert watch() == "", "mended, with the same models"
+    store.path.unlink()
+    assert watch() == f"{long.name} removed"
