@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,7 +38,7 @@ from flows.errors import StorageError
 from flows.explain.database import read_bars
 from flows.explain.stored import LegBars
 from flows.storage.client import Address, connect, password_file, reader_of
-from flows.storage.datasets import stale_after_ms
+from flows.storage.datasets import parsed_dataset, stale_after_ms
 from flows.storage.schema import (
     DATASETS,
     bars_table,
@@ -112,7 +112,8 @@ _TICKS = sql.SQL(
 )
 _NO_TABLE_FOR_S = 15.0
 """A table that was not there is asked for again no sooner: the question costs a connection."""
-_CATALOGUE = sql.SQL("SELECT origin, pairs, intervals, models FROM {table} WHERE dataset = %s")
+_OF_CATALOGUE = ("dataset", "origin", "pairs", "intervals", "models")
+_CATALOGUE = sql.SQL("SELECT {fields} FROM {table} WHERE dataset = %s")
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
 
 
@@ -131,10 +132,11 @@ class Reader:
             StorageError: the database cannot be reached, or its answer makes no sense.
         """
         try:
-            found = self._query(_CATALOGUE.format(table=sql.Identifier(DATASETS.name)), (dataset,))
+            fields = sql.SQL(", ").join(map(sql.Identifier, _OF_CATALOGUE))
+            found = self._query(_CATALOGUE.format(fields=fields, table=sql.Identifier(DATASETS.name)), (dataset,))
         except MissingTableError:
             return None
-        return parsed_catalogue(dataset, *found[-1]) if found else None
+        return parsed_catalogue(dict(zip(_OF_CATALOGUE, found[-1], strict=True))) if found else None
 
     def rows(self, selection: Selection, since_us: int | None, limit: int) -> Rows:
         """The newest `limit` times from `since_us` on, both legs, the statistics and the ticks' correlation side by side.
@@ -306,21 +308,13 @@ def _composed(query: sql.SQL, fields: Iterable[str], table: str, dataset: str, l
     )
 
 
-def parsed_catalogue(dataset: str, origin: str, pairs: str, intervals: str, models: str) -> Catalogue:
-    """The row of table `datasets`. Models are JSON objects with all fields of `Model`: windows are never guessed.
+def parsed_catalogue(row: Mapping[str, Any]) -> Catalogue:
+    """The row of table `datasets`, by column.
 
     Raises:
         StorageError: the row is not what the flow writes.
     """
-    try:
-        if not all(json.loads(text) for text in (pairs, intervals, models)):
-            raise ValueError("an empty list")
-        return Catalogue(
-            dataset,
-            origin,
-            tuple(Pair.parse(text) for text in json.loads(pairs)),
-            tuple(Interval(text) for text in json.loads(intervals)),
-            tuple(Model(**model) for model in json.loads(models)),
-        )
-    except (ValueError, TypeError, AttributeError) as error:
-        raise StorageError(f'table datasets, dataset "{dataset}": cannot be read: {error}') from error
+    of = parsed_dataset(row)
+    if not (of.pairs and of.intervals and of.models):
+        raise StorageError(f'table datasets, dataset "{of.name}": cannot be read: an empty list')
+    return Catalogue(of.name, of.origin, of.pairs, of.intervals, of.models)

@@ -89,11 +89,16 @@ def stored_datasets(connection: psycopg.Connection[Any]) -> dict[str, Dataset]:
     known = connection.execute(f"SELECT \"column\" FROM table_columns('{DATASETS.name}')").fetchall()  # noqa: S608
     asked = [name for name in columns if (name,) in known]
     rows = connection.execute(f"SELECT {', '.join(asked)} FROM {DATASETS.name}").fetchall()  # noqa: S608 - our own names
-    found = [_parsed(dict(zip(asked, row, strict=True))) for row in rows]
+    found = [parsed_dataset(dict(zip(asked, row, strict=True))) for row in rows]
     return {dataset.name: dataset for dataset in found}
 
 
-def _parsed(row: Mapping[str, Any]) -> Dataset:
+def parsed_dataset(row: Mapping[str, Any]) -> Dataset:
+    """A row of table `datasets`, by column. Models are JSON objects with all fields of `Model`: windows are never guessed.
+
+    Raises:
+        StorageError: the row is not what the flow writes.
+    """
     try:
         return Dataset(
             row["dataset"] or "",
@@ -101,10 +106,10 @@ def _parsed(row: Mapping[str, Any]) -> Dataset:
             tuple(Pair.parse(text) for text in json.loads(row["pairs"])),
             tuple(Interval(text) for text in json.loads(row["intervals"])),
             tuple(Model(**model) for model in json.loads(row["models"])),
-            row["version"] or "",
+            row.get("version") or "",
             json.loads(row.get("settings") or "{}"),
         )
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise StorageError(f'table datasets, dataset "{row.get("dataset")}": cannot be read: {error}') from error
 
 

@@ -61,11 +61,15 @@ def test_no_rows_are_no_rows() -> None:
     assert len(side_by_side(PAIR, [], [], 4).times) == 0
 
 
+def row(pairs: str = '["A/B"]', models: str = '[{"name": "ols"}]') -> dict[str, str]:
+    return {"dataset": "q3", "origin": "replay", "pairs": pairs, "intervals": '["1s", "5m"]', "models": models}
+
+
 def test_a_catalogue_names_models_with_their_windows() -> None:
     models = (
         '[{"name": "ols", "method": "ols", "price": "raw", "window": 60, "z_window": 60, "correlation_window": 30}]'
     )
-    found = parsed_catalogue("q3", "replay", '["A/B"]', '["1s", "5m"]', models)
+    found = parsed_catalogue(row(models=models))
     assert found == Catalogue(
         "q3",
         "replay",
@@ -79,9 +83,9 @@ def test_a_catalogue_names_models_with_their_windows() -> None:
 @pytest.mark.parametrize("pairs", ["", "[]", '["AB"]', "[3]", "null"])
 def test_a_catalogue_that_makes_no_sense_is_refused(pairs: str) -> None:
     with pytest.raises(StorageError, match='dataset "q3"'):
-        parsed_catalogue("q3", "replay", pairs, '["1s"]', '[{"name": "ols"}]')
+        parsed_catalogue(row(pairs))
 
 
 def test_a_model_without_its_windows_is_refused() -> None:
     with pytest.raises(StorageError, match='dataset "q3"'):
-        parsed_catalogue("q3", "replay", '["A/B"]', '["1s"]', '["ols"]')
+        parsed_catalogue(row(models='["ols"]'))
