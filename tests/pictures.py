@@ -87,6 +87,8 @@ def _views(page: Page, url: str, out: Path, suffix: str) -> None:
         page.locator(f".view-{view}").wait_for(state="visible")
         if view == "analysis":  # the first visit loads the compiled libraries
             page.locator('[data-role="liquidity"]').wait_for(timeout=120_000)
+        if view == "explain":  # so does the first explanation
+            page.get_by_role("table").first.wait_for(timeout=120_000)
         page.wait_for_timeout(_SETTLE_MS)
         _picture(page, out / f"{view}{suffix}.png")
     desk.open("", model=MODEL)

@@ -52,7 +52,7 @@ class AnalysisPart:
         lines = _row(
             "348px", _column(5, p.scatter), _column(4, p.spread, p.zscore), _column(4, p.lags, p.lead),
         )  # fmt: skip
-        looks = _row("340px", self.tests, _column(4, p.shares, p.half_lives))
+        looks = _row("380px", self.tests, _column(4, p.shares, p.half_lives))
         tables = _row("", self.summaries, self.liquidity)
         return Column(
             lines, looks, *self.trades.layouts, tables, name="analysis-view", sizing_mode="stretch_both", spacing=6, margin=0,

@@ -181,7 +181,7 @@ def lead_head(of: "OfLead", y: str, x: str) -> str:
 def lead_foot(y: str, x: str) -> str:
     """What the sides mean."""
     return (
-        f'<div class="foot"><span>← {escape(y)} moves first</span><span class="wide">shift in ms, each step of the grid as wide</span>'
+        f'<div class="foot"><span>← {escape(y)} moves first</span><span class="wide">ms, steps as wide as each other</span>'
         f"<span>{escape(x)} moves first →</span></div>"
     )
 

@@ -63,6 +63,7 @@ def test_nothing_is_shown_before_the_login(
             status, to = answer(f"{root}/{address}")
             assert (status, to.split("?")[0].rsplit("/", 1)[-1]) == (302, "login"), address
         assert answer(f"{root}/app/ws")[0] == 403, "no websocket without a cookie"
+        assert answer(f"{root}/transfer/guessed/file/1")[0] == 404, "a file belongs to a page"
         assert answer(f"{root}/liveness") == (200, "")
 
         page.goto(f"{url}?dataset=login&n=650")

@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 import pytest
 from desk_page import DeskPage, served
 from playwright.sync_api import Page
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from flows.storage.client import connect
 from flows.storage.server import ManagedServer
@@ -120,24 +119,22 @@ def test_ticks_by_keyboard_and_a_cancelled_one_leaves_nothing(
 ) -> None:
     desk = opened(page, writing_url, questdb)
     path = tmp_path / "some.ndjson"
-    line = '{{"symbol":"{}","ts":"2025-12-15T08:{:02d}:{:02d}.300Z","price":{},"size":0.5}}\n'
+    line = '{{"symbol":"{}","ts":"2025-12-15T08:{:02d}:{:02d}.{:03d}Z","price":{},"size":0.5}}\n'
     path.write_text(
         "".join(
-            line.format(s, i // 60, i % 60, p) for i in range(600) for s, p in (("ETHUSDT", 3000), ("BTCUSDT", 60000))
+            line.format(symbol, i // 60, i % 60, part, price)
+            for i in range(600)
+            for part in range(0, 1000, 5)
+            for symbol, price in (("ETHUSDT", 3000), ("BTCUSDT", 60000))
         )
     )
-    chooser = page.get_by_label("Files of ticks or candles")
-    for _ in range(5):  # a view that is just being drawn may replace the button under the key
-        try:
-            with page.expect_file_chooser(timeout=4_000) as opening:
-                chooser.press("Enter")
-            break
-        except PlaywrightTimeout:
-            continue
+    assert path.stat().st_size > 18_000_000
+    with page.expect_file_chooser() as opening:
+        page.get_by_label("Files of ticks or candles").press("Enter")
     opening.value.set_files(path)
     name = page.get_by_label("Name of the dataset")
     desk.until("checked", name.count, 60)
-    assert "1,200 rows of ticks" in desk.text("upload-report")
+    assert "240,000 rows of ticks" in desk.text("upload-report")
     name.fill("never")
     name.press("Enter")
     desk.until("storing", lambda: "Storing as never" in desk.text("upload-report"))
@@ -149,7 +146,7 @@ def test_ticks_by_keyboard_and_a_cancelled_one_leaves_nothing(
     large = tmp_path / "large.ndjson"
     with large.open("wb") as file:
         file.truncate(300_000_000)
-    chooser.set_input_files(large)
+    page.get_by_label("Files of ticks or candles").set_input_files(large)
     desk.until("too large", lambda: page.locator(".sending").inner_text() != "")
     assert (
         page.locator(".sending")

@@ -78,7 +78,7 @@ class Desk {
 
   draw() {
     this.views();
-    if (!layout.visible) return;  // drawn when it is shown again
+    if (!layout.visible) { this.buttons(); return; }  // drawn when it is shown again
     const t = source.data.time, n = t.length;
     if (!this.m.step || !n) { this.clear(); return; }
     const { step } = this.m, newest = t[n - 1];
