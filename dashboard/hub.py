@@ -305,9 +305,9 @@ class Hub:
         key = (CorrelationWatch, dataset, interval)
         return self._kept(key, lambda: CorrelationWatch(self._open_source(), dataset, interval))
 
-    def analysis(self, asked: ToAnalyse) -> AnalysisWatch:
-        """The analysis of a pair and model."""
-        return self._kept((AnalysisWatch, asked), lambda: AnalysisWatch(self._open_source(), asked))
+    def analysis(self, asked: ToAnalyse, before: AnalysisWatch | None = None) -> AnalysisWatch:
+        """The analysis of a pair and model, which goes on from `before` where that was of the same."""
+        return self._kept((AnalysisWatch, asked), lambda: AnalysisWatch(self._open_source(), asked, before=before))
 
     def ticks(self, asked: TicksAsked) -> TicksWatch:
         """The trades of both legs over a range."""

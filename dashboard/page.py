@@ -22,6 +22,7 @@ from dashboard.poller import Status
 from dashboard.quality import Quality
 from dashboard.rows_feed import Feed
 from dashboard.selectors import selectors
+from dashboard.stage import Stage
 from dashboard.state import Desk, Reading, reading
 from dashboard.views.header import header
 from dashboard.views.notice import banner
@@ -52,6 +53,7 @@ class Session:
         self.header, self.banner, self.tiles = (html(name, by_browser=False) for name in ("header", "banner", "tiles"))
         self.present_only = html("present-only", by_browser=False)
         self.past = Past(hub, desk, document, self._soon)
+        self.stage = Stage()
         self._watch: CatalogueWatch | None = None
         self._feed: Feed | None = None
         self._quality: QualityWatch | None = None
@@ -59,7 +61,9 @@ class Session:
         self._reading: Reading | None = None
         self._scheduled = self._ended = False
         self._location, self._user = pn.state.location, pn.state.user
-        document.js_on_event("document_ready", self.workspace.charts.script(self.nav, self.pills.region, self.past))
+        document.js_on_event(
+            "document_ready", self.workspace.charts.script(self.nav, self.pills.region, self.past, self.stage)
+        )
         document.js_on_event("document_ready", CustomJS(code=theme.TRANSFER_JS))
         self.apply_box = ApplyBox(desk, hub, self._soon)
         self._page = self._frame()
@@ -71,22 +75,13 @@ class Session:
 
     def _frame(self) -> Any:
         """What stands above every view, and the views under it; those not visited yet are not made."""
-        top = pn.pane.Bokeh(
-            Column(
-                self.past.bar,
-                self.past.said,
-                self.past.asking,
-                self.banner,
-                self.present_only,
-                self.tiles,
-                sizing_mode="stretch_width",
-                spacing=0,
-                margin=0,
-            ),
-            sizing_mode="stretch_width",
-            margin=0,
+        self.stage.add(
+            "workspace",
+            Column(self.tiles, self.workspace.layout, sizing_mode="stretch_both", spacing=0, margin=0),
         )
-        return pn.Column(top, _named("workspace", self.workspace), sizing_mode="stretch_both", margin=0)
+        above = self.past.bar, self.past.said, self.past.asking, self.banner, self.present_only
+        column = Column(*above, self.stage.layout, sizing_mode="stretch_both", spacing=0, margin=0)
+        return pn.pane.Bokeh(column, sizing_mode="stretch_both", margin=0)
 
     def _layout(self) -> Any:
         clock = self.workspace.charts.clock
@@ -194,7 +189,6 @@ class Session:
         shown = seen.at_us is None or view in LOOK_BACK
         _write(self.present_only, "" if shown else present_only(view, sorted(LOOK_BACK)))
         for name, part in self.parts.items():
-            part.layout.visible = shown and name == view
             part.follow(seen, shown and name == view)
         self.refresh_feed()
         origin = seen.catalogue.origin if seen.catalogue is not None else None
@@ -202,20 +196,16 @@ class Session:
         self.header.text = header(
             origin, self.desk.dataset, seen.status, len(seen.frame), self._user, tried.name if tried else ""
         )
-        strip = view == "workspace" and seen.now is not None
-        _write(self.tiles, tiles(seen.now, seen.quality, self.desk.entry, self.desk.exit) if strip and seen.now else "")
+        if view == "workspace":
+            _write(self.tiles, tiles(seen.now, seen.quality, self.desk.entry, self.desk.exit) if seen.now else "")
         if shown:
             self.parts[view].write(seen)
+        self.stage.show(view, shown)
 
     def _make(self, view: str) -> None:
-        """The first visit. While a document holds its events Panel leaves its own among them, and the browser is told of the new
-        regions before anything is written to them; else Panel sends them by a way of its own, which may be later."""
-        self.document.hold("collect")
-        try:
-            self.parts[view] = PARTS[view](self._context)
-            self._page.append(_named(view, self.parts[view]))
-        finally:
-            self.document.unhold()
+        """The first visit."""
+        self.parts[view] = PARTS[view](self._context)
+        self.stage.add(view, self.parts[view].layout)
         self._soon()
 
     def _see(self) -> Seen:
@@ -247,12 +237,6 @@ class Session:
             self.banner,
             banner(status, now, self.desk.remarks, self.pills.banner(symbols) if now is not None and live else ""),
         )
-
-
-def _named(view: str, part: Part) -> Any:
-    """The layout of a view, to be found in the browser by its name."""
-    part.layout.css_classes = [f"view-{view}"]
-    return part.layout
 
 
 def _write(region: Any, text: str) -> None:

@@ -1,7 +1,9 @@
 """The poller behind the Analysis view: one in the process for all pages that look at the same, whatever their number."""
 
+import math
 import sys
-from dataclasses import replace
+import time
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from dashboard.analysis.rows import Asked, LeadRows, LookRows, PairRows
@@ -27,47 +29,72 @@ class Source(Protocol):
     def close(self) -> None: ...
 
 
-class AnalysisWatch(Poller["Analysis | None"]):
+_GOES_ON_S = 600.0
+"""What an earlier watch had is gone on from for so long; later it is less to read all anew than what has come since."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An analysis, and the rows that it was made of."""
+
+    analysis: "Analysis | None" = None
+    rows: PairRows = field(default_factory=PairRows)
+    looks: LookRows = field(default_factory=LookRows)
+    lead: LeadRows = field(default_factory=LeadRows)
+
+
+class AnalysisWatch(Poller[_Known | None]):
     """Reads what is new and computes what follows from it, in a thread. Compiled libraries are loaded there, by the first.
+
+    Args:
+        before: one of the same that has ended: this one goes on from what it had.
 
     Attributes:
         analysis: None before the first answer. computed: how often anything was computed.
     """
 
-    def __init__(self, source: Source, asked: Asked, poll_s: float = ANALYSIS_POLL_S) -> None:
+    def __init__(
+        self, source: Source, asked: Asked, poll_s: float = ANALYSIS_POLL_S, before: "AnalysisWatch | None" = None
+    ) -> None:
         super().__init__(source.close, poll_s)
         self._source = source
         self.of = asked
-        self.analysis: Analysis | None = None
         self.computed = 0
-        self._rows, self._looks, self._lead = PairRows(), LookRows(), LeadRows()
+        self._known, self._answered_s = _Known(), -math.inf
+        if before is not None and before.of == asked and time.monotonic() - before._answered_s < _GOES_ON_S:
+            self._known, self._answered_s = before._known, before._answered_s
         self._limit = 0
 
-    def _ask(self) -> "Analysis | None":
+    @property
+    def analysis(self) -> "Analysis | None":
+        return self._known.analysis
+
+    def _ask(self) -> _Known | None:
         from dashboard.analysis import compute
 
         of = self.of.selection
         if not self._limit:
             needed = compute.bars_needed(self.of.model, of.pair)
             self._limit = self.of.lookback + needed if self.of.what_if else max(self.of.lookback, needed)
-        first, before = self.analysis is None, self.analysis or compute.Analysis()
-        rows = self._source.analysis_rows(of, self._rows, self._limit)
-        looks = self._source.analysis_looks(of, self._looks)
-        lead = self._source.analysis_lead(of, self._lead)
+        known = self._known
+        first, before = known.analysis is None, known.analysis or compute.Analysis()
+        rows = self._source.analysis_rows(of, known.rows, self._limit)
+        looks = self._source.analysis_looks(of, known.looks)
+        lead = self._source.analysis_lead(of, known.lead)
         after = before
-        if first or rows is not self._rows:
+        if first or rows is not known.rows:
             after = replace(after, bars=compute.of_bars(rows, self.of))
-        if first or looks is not self._looks:
+        if first or looks is not known.looks:
             after = replace(after, looks=compute.of_looks(looks))
-        if first or lead is not self._lead:
+        if first or lead is not known.lead:
             after = replace(after, lead=compute.of_lead(lead))
-        self._rows, self._looks, self._lead = rows, looks, lead
-        return None if after is before else after
+        return None if after is before else _Known(after, rows, looks, lead)
 
-    def _take(self, answer: "Analysis | None") -> bool:
+    def _take(self, answer: _Known | None) -> bool:
+        self._answered_s = time.monotonic()
         if answer is None:
             return False
-        self.analysis, self.computed = answer, self.computed + 1
+        self._known, self.computed = answer, self.computed + 1
         return True
 
 

@@ -20,6 +20,7 @@ class LeadLags:
     def __init__(self) -> None:
         self.picture = picture("lead", label="Correlation of the ticks by the shift between the legs")
         fig = self.picture.figure
+        fig.xaxis[0].ticker = FixedTicker()
         self.source = ColumnDataSource({"at": [], "lag": [], "rho": [], "low": [], "high": []}, name="lead-curve")
         fig.varea("at", "low", "high", source=self.source, fill_color=theme.CORRELATION, fill_alpha=0.16)
         fig.add_layout(Span(location=0, dimension="width", line_color=theme.BORDER))
@@ -44,7 +45,7 @@ class LeadLags:
         self.source.data = {"at": at, "lag": of.lags_ms, "rho": of.rho, "low": low, "high": high}
         place = dict(zip(of.lags_ms.tolist(), at.tolist(), strict=True))
         axis = self.picture.figure.xaxis[0]
-        axis.ticker = FixedTicker(ticks=[place[mark] for mark in _MARKS_MS])
+        axis.ticker.ticks = [place[mark] for mark in _MARKS_MS]
         axis.major_label_overrides = {place[mark]: f"{mark:+,}" if mark else "0" for mark in _MARKS_MS}
         self.zero.update(location=place[0], visible=True)
         found = np.isfinite(of.lead_ms)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-import panel as pn
 from bokeh.models import (
     Column,
     DatetimeTickFormatter,
     Div,
     InlineStyleSheet,
     NumeralTickFormatter,
+    Pane,
     PanTool,
     Range1d,
     Span,
@@ -101,7 +101,13 @@ def html(name: str, text: str = "", *, by_browser: bool = True, **styles: str) -
     )  # fmt: skip
 
 
-def held(layout: Any) -> Any:
-    """A Bokeh layout as a view that Panel can show and hide: a pane of its own would write its styles over the layout's."""
-    pane = pn.pane.Bokeh(Column(layout, sizing_mode="stretch_both", margin=0), sizing_mode="stretch_both", margin=0)
-    return pn.Column(pane, sizing_mode="stretch_both", margin=0)
+def apart(*elements: Any, **styles: str) -> Pane:
+    """Layouts one under the other whose changes are their own.
+
+    When a text, a size or a visibility changes Bokeh goes through all layouts from the outermost down, writes most of their styles anew
+    and paints their figures. A `Pane` is no layout to it: each of its elements is an outermost one.
+    """
+    column = {"display": "flex", "flex-direction": "column", "min-height": "0", "min-width": "0"}
+    return Pane(
+        elements=[*elements], styles={**column, **{key.replace("_", "-"): value for key, value in styles.items()}}
+    )

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-from bokeh.models import Column, Div, HoverTool, Range1d
+from bokeh.models import Div, HoverTool, Pane, Range1d
 from bokeh.plotting import figure
 
 from dashboard import theme
-from dashboard.charts.panel import html
+from dashboard.charts.panel import apart, html
 from dashboard.charts.panel import styled as styled_axes
 
 MOST_POINTS = 1_200
@@ -24,7 +24,7 @@ class Picture:
     head: Div
     note: Div
     foot: Div
-    layout: Column
+    layout: Pane
 
     def show(
         self, head: str, note: str, x: tuple[float, float] | None = None, y: tuple[float, float] | None = None
@@ -72,11 +72,10 @@ def picture(
         pointer_events="none",
     )
     note.visible = False
-    layout = Column(
-        head, fig, foot, note, sizing_mode="stretch_both", spacing=0, name=f"picture-{name}",
-        styles={"flex": f"{weight} 1 0", "min-height": "0", "min-width": "0", "border": f"1px solid {theme.css('rule')}",
-                "border-radius": "4px",
-                "background": theme.css("panel"), "overflow": "hidden", "position": "relative"},
+    fig.styles = {"flex": "1 1 0", "min-height": "40px"}
+    layout = apart(
+        head, fig, foot, note, flex=f"{weight} 1 0", border=f"1px solid {theme.css('rule')}", border_radius="4px",
+        background=theme.css("panel"), overflow="hidden", position="relative",
     )  # fmt: skip
     layout.html_attributes = {"role": "img", "aria-label": label or name}
     return Picture(fig, x_range, y_range, head, note, foot, layout)

@@ -15,7 +15,7 @@ from dashboard.state import THRESHOLDS
 
 _SCRIPTS = (
     "lighter", "text", "series", "desk", "copy", "fit", "pointer", "heads", "thresholds", "signals", "header", "past",
-    "paint", "words", "keyboard", "start",
+    "paint", "words", "keyboard", "stage", "start",
 )  # fmt: skip
 """What makes up the script of the page, in order: `desk` is the object, the files after it add to what it can do."""
 _DESK_JS = "\n".join((theme.ASSETS / "desk" / f"{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS)
@@ -48,14 +48,15 @@ class Charts:
     rail: Any
     arguments: dict[str, Any]
 
-    def script(self, nav: Any, pills: Any, past: Any) -> CustomJS:
+    def script(self, nav: Any, pills: Any, past: Any, stage: Any) -> CustomJS:
         """To be run once in the browser when the document is ready.
 
         Args:
             nav: the buttons by which the browser asks for another view. pills: the state of the feed.
-            past: the time machine.
+            past: the time machine. stage: where the views stand.
         """
         more = {"nav": nav, "pills": pills, "past": past.said, "past_bar": past.bar, "asking": past.asking}
+        more |= {"stage": stage.layout, "places": stage.places}
         return CustomJS(args={**self.arguments, **more}, code=_DESK_JS)
 
 

@@ -9,7 +9,7 @@ from bokeh.models import Column, Row
 from dashboard.analysis.rows import Asked
 from dashboard.analysis.watch import AnalysisWatch, loading
 from dashboard.charts.analysis import pictures
-from dashboard.charts.panel import held, html
+from dashboard.charts.panel import html
 from dashboard.parts.part import Context, Seen
 from dashboard.parts.ticks import Trades
 from dashboard.state import spread_unit
@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from dashboard.analysis.compute import OfBars, OfLead, OfLooks
 
 
+_READING = "Reading the bars and computing."
+
+
 @dataclass(frozen=True)
 class _Drawn:
-    """What the browser shows: the parts of an analysis, and why there is nothing where there is none."""
+    """What the browser shows: the parts of the analysis that was asked for, and why there is nothing where there is none."""
 
     why: str = ""
+    asked: Asked | None = None
     bars: "OfBars | None" = None
     looks: "OfLooks | None" = None
     lead: "OfLead | None" = None
@@ -40,10 +44,14 @@ class AnalysisPart:
         self.tests, self.summaries, self.liquidity = (
             html(name, by_browser=False) for name in ("all-tests", "summaries", "liquidity")
         )
-        self.layout: Any = held(self._layout())
+        self.layout: Any = self._layout()
         self._watch: AnalysisWatch | None = None
+        self._last: AnalysisWatch | None = None
         self._ending: Callable[[], None] | None = None
-        self._drawn: _Drawn | None = None
+        self._drawn = _Drawn(_READING)
+        self._draw(
+            self._drawn, "", ""
+        )  # before the browser is told of the pictures: it gets them so, and not one by one
 
     def _layout(self) -> Any:
         p = self.pictures
@@ -68,7 +76,8 @@ class AnalysisPart:
         asked = Asked(seen.selection, seen.now.model, self._desk.lookback, seen.now.what_if)
         if self._watch is not None and self._watch.of == asked:
             return
-        before, self._watch = self._ending, self._hub.analysis(asked)
+        before, self._last = self._ending, self._watch or self._last
+        self._watch = self._hub.analysis(asked, self._last)
         self._ending = self._watch.subscribe(self._soon)
         if before is not None:
             before()
@@ -79,14 +88,24 @@ class AnalysisPart:
         watch = self._watch
         found = watch.analysis if watch is not None else None
         before = self._drawn
-        now = _Drawn(_why(watch, seen)) if found is None else _Drawn("", found.bars, found.looks, found.lead)
-        self._drawn, again = now, before is None or before.why != now.why
+        if found is None and watch is not None and before.asked == watch.of:
+            return  # back on the view: what it showed last stays until there is something newer
+        now = (
+            _Drawn(_why(watch, seen))
+            if watch is None or found is None
+            else _Drawn("", watch.of, found.bars, found.looks, found.lead)
+        )
+        self._drawn = now
         y, x = (seen.selection.pair.y, seen.selection.pair.x) if seen.selection is not None else ("", "")
-        if before is None or again or before.bars is not now.bars:
+        self._draw(now, y, x, before if before.why == now.why else None)
+
+    def _draw(self, now: _Drawn, y: str, x: str, before: _Drawn | None = None) -> None:
+        """What differs from `before`, all without it."""
+        if before is None or before.bars is not now.bars:
             self._draw_bars(now, x)
-        if before is None or again or before.looks is not now.looks:
+        if before is None or before.looks is not now.looks:
             self._draw_looks(now, y, x)
-        if before is None or again or before.lead is not now.lead:
+        if before is None or before.lead is not now.lead:
             self._draw_lead(now, y, x)
 
     def _draw_bars(self, now: _Drawn, x: str) -> None:
@@ -139,6 +158,7 @@ class AnalysisPart:
         self.trades.end()
         if self._ending is not None:
             self._ending()
+        self._last = self._watch or self._last
         self._watch = self._ending = None
 
 
@@ -150,9 +170,7 @@ def _why(watch: AnalysisWatch | None, seen: Seen) -> str:
         return "The database is away; this goes on when it is back."
     if watch.status.reason:
         return f"The database says: {watch.status.reason}"
-    return (
-        "Loading the libraries; seconds, once for the whole server." if loading() else "Reading the bars and computing."
-    )
+    return "Loading the libraries; seconds, once for the whole server." if loading() else _READING
 
 
 def _row(height: str, *parts: Any) -> Row:

@@ -7,7 +7,7 @@ from typing import Any
 from bokeh.models import Column, CustomJS, InlineStyleSheet, Row
 
 from dashboard import theme, transfers
-from dashboard.charts.panel import held, html
+from dashboard.charts.panel import html
 from dashboard.parts.exporter import Choice, Exporter
 from dashboard.parts.part import Context, Seen
 from dashboard.stored import Stored
@@ -45,7 +45,7 @@ class DataPart:
         self.box.on_change("tags", self._asked)
         self.box.js_on_change("tags", CustomJS(code="pairsTransfers.shown()"))
         self.status.js_on_change("text", CustomJS(code="pairsTransfers.save()"))
-        self.layout: Any = held(self._layout())
+        self.layout: Any = self._layout()
 
     def _layout(self) -> Any:
         self.stored.styles = {"flex": "0 1 auto", "max-height": "58%", "min-height": "180px", "overflow": "auto"}

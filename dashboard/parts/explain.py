@@ -1,11 +1,10 @@
 """The Explain view: one stored row, chosen by its time or the newest closed one, and how it came to be."""
 
 import time
-from typing import Any
 
 from bokeh.models import Column
 
-from dashboard.charts.panel import held, html
+from dashboard.charts.panel import html
 from dashboard.explaining import Asked
 from dashboard.parts.part import Context, Seen
 from dashboard.views.explain import explain_body, explain_head, not_known_yet, nothing_to_explain
@@ -26,11 +25,10 @@ class ExplainPart:
         self._later = False
         self.head, self.body = (html(name, by_browser=False) for name in ("explain-head", "explain-body"))
         self.body.styles = {"flex": "1 1 0", "min-height": "0", "overflow": "auto"}
-        column = Column(
+        self.layout = Column(
             self.head, self.body, name="explain-view", sizing_mode="stretch_both", spacing=0, margin=0,
             styles={"padding": "6px", "box-sizing": "border-box", "flex": "1 1 0", "min-height": "0"},
         )  # fmt: skip
-        self.layout: Any = held(column)
 
     def follow(self, seen: Seen, shown: bool) -> None:
         """Ask for what the page wants explained: the bar of the address, or the newest closed row."""

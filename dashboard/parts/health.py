@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from bokeh.models import Column, Row
 
-from dashboard.charts.panel import held, html
+from dashboard.charts.panel import html
 from dashboard.data import Catalogue
 from dashboard.health_watch import DistributionWatch, FlowWatch, PageMeter, StorageWatch
 from dashboard.hub import EventsWatch, LegsWatch
@@ -27,7 +27,7 @@ class HealthPart:
     def __init__(self, context: Context) -> None:
         self._hub, self._desk, self._soon, self._document = context.hub, context.desk, context.soon, context.document
         self._at = {name: html(name, by_browser=False) for name in _REGIONS}
-        self.layout: Any = held(self._layout())
+        self.layout: Any = self._layout()
         self._legs: LegsWatch | None = None
         self._storage: StorageWatch | None = None
         self._spread: DistributionWatch | None = None

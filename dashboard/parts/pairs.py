@@ -14,7 +14,7 @@ from dashboard import theme
 from dashboard.board import Board, difference
 from dashboard.board_data import Looks
 from dashboard.board_watch import BoardFeed, CorrelationWatch, LooksWatch
-from dashboard.charts.panel import held, html
+from dashboard.charts.panel import html
 from dashboard.correlations import Correlations
 from dashboard.data import Catalogue
 from dashboard.parts.part import Context, Seen
@@ -37,7 +37,7 @@ class PairsPart:
         self.region.sizing_mode = "stretch_both"
         self.region.stylesheets = [*self.region.stylesheets, InlineStyleSheet(css=_STYLE)]
         self.region.js_on_change("tags", CustomJS(args={"host": self.region}, code=_SCRIPT))
-        self.layout: Any = held(self.region)
+        self.layout: Any = self.region
         self._of: Selection | None = None
         self._board: BoardFeed | None = None
         self._looks: LooksWatch | None = None

@@ -51,8 +51,7 @@ class Part(Protocol):
     """One view: made on the first visit, kept until the session ends, and told about every refresh.
 
     Attributes:
-        layout: a Panel object that stretches both ways; `dashboard.charts.panel.held` makes one of a Bokeh layout. Nothing is
-            written to it while it is not shown.
+        layout: of Bokeh, stretches both ways. Nothing is written to it while it is not shown.
     """
 
     @property

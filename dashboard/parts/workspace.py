@@ -4,7 +4,6 @@ import time
 from collections.abc import Hashable
 from typing import Any
 
-from dashboard.charts.panel import held
 from dashboard.charts.workspace import charts, signal_columns
 from dashboard.frame import Frame, columns, plan
 from dashboard.parts.part import Context, Seen
@@ -23,7 +22,7 @@ class WorkspacePart:
     def __init__(self, context: Context) -> None:
         self._desk = context.desk
         self.charts = charts()
-        self.layout: Any = held(self.charts.layout)
+        self.layout: Any = self.charts.layout
         self._selected: tuple[Selection | None, str, int, bool] = (None, "", 0, False)
         self._drawn = Frame()
         self._meta: dict[str, object] = {}
@@ -31,7 +30,6 @@ class WorkspacePart:
 
     def follow(self, seen: Seen, shown: bool) -> None:
         """Bring the charts up to date."""
-        self.charts.layout.visible = shown  # charts that are not seen are not drawn
         if seen.catalogue is None or seen.now is None or seen.selection is None:
             if seen.at_us is not None and not self._selected[3]:  # rows of now may be later than what is looked back to
                 self._selected = (None, "", 0, True)

@@ -39,7 +39,6 @@ class Desk {
     }
     signal_rows.connect(signal_rows.properties.data.change, again);
     signal_rows.connect(signal_rows.properties.tags.change, () => this.hear());
-    layout.connect(layout.properties.visible.change, again);
     nav.connect(nav.properties.tags.change, () => { this.views(); this.schedule(); });
     past.connect(past.properties.tags.change, () => { this.moment(); this.tick(); });
     source.document.on_event("connection_lost", () => this.reload());
@@ -47,6 +46,7 @@ class Desk {
     this.meta();
     this.firstTheme();
     this.listenToKeys();
+    this.listenToStage();
     this.schedule();
   }
 
@@ -78,7 +78,7 @@ class Desk {
 
   draw() {
     this.views();
-    if (!layout.visible) { this.buttons(); return; }  // drawn when it is shown again
+    if (!this.showing("workspace")) { this.buttons(); return; }  // drawn when it is shown again
     const t = source.data.time, n = t.length;
     if (!this.m.step || !n) { this.clear(); return; }
     const { step } = this.m, newest = t[n - 1];

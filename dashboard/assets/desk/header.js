@@ -43,8 +43,9 @@ Object.assign(Desk.prototype, {
   /* Ask the server for another view. */
   ask(wanted) { nav.tags = [{ ...this.asked(), ...wanted }]; },
 
-  /* Mark the buttons of what is shown. */
+  /* Show the view that is asked for, and mark its button. */
   views() {
+    this.stand();
     const buttons = viewOf(nav)?.shadow_el, { view } = this.asked();
     if (!buttons?.querySelector("button")) return;
     if (view === this.viewed && buttons.querySelector("[aria-current=page]")) return;  // unmarked when the header was drawn anew

@@ -22,7 +22,7 @@ Object.assign(Desk.prototype, {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || this.sheetOpen()) return;
     if (is(TYPED)) { if (key === "Escape") at.blur(); return; }
     const done = /^[1-9]$/.test(key) ? this.viewAt(Number(key)) : key === "/" ? this.choosePair() : key === "t" ? this.switchTheme() : key === "?" ? this.sheet()
-      : key === "Escape" ? this.letGo() : !layout.visible ? false : this.chartKey(event, at, key, is);
+      : key === "Escape" ? this.letGo() : !this.showing("workspace") ? false : this.chartKey(event, at, key, is);
     if (done !== false) event.preventDefault();
   },
 

@@ -100,6 +100,36 @@ def test_ten_pages_cost_one_computation_and_none_when_they_have_gone() -> None:
     run_async(pages())
 
 
+def test_who_comes_back_goes_on_from_what_was_known() -> None:
+    async def back() -> None:
+        stored = Stored()
+        earlier = AnalysisWatch(stored, ASKED, POLL_S)
+        end = earlier.subscribe(lambda: None)
+        await until(lambda: earlier.computed == 1)
+        end()
+        await until(lambda: earlier._task is None)
+
+        later = AnalysisWatch(stored, ASKED, POLL_S, before=earlier)
+        assert later.analysis is earlier.analysis is not None, "known before anything is asked"
+        end = later.subscribe(lambda: None)
+        await until(lambda: later.status.polls > 2)
+        assert (later.computed, later.analysis) == (0, earlier.analysis), "nothing was new"
+        stored.bars = 201
+        await until(lambda: later.computed == 1)
+        assert later.analysis is not None
+        assert earlier.analysis is not None
+        assert later.analysis.bars is not None
+        assert later.analysis.bars.last_us == WHOLE.times[200]
+        assert later.analysis.looks is earlier.analysis.looks
+        end()
+        await until(lambda: later._task is None)
+
+        other = Asked(ASKED.selection, MODEL, 50)
+        assert AnalysisWatch(stored, other, POLL_S, before=later).analysis is None, "that was of another look-back"
+
+    run_async(back())
+
+
 def test_another_model_look_back_or_selection_is_another_analysis() -> None:
     async def two() -> None:
         hub = Hub(Stored, POLL_S)  # type: ignore[arg-type]
