@@ -36,8 +36,8 @@ _ARRIVALS = """() => {
   const source = Bokeh.documents[0].get_model_by_name('rows');
   const look = () => {
     const { time, y_closed } = source.data;
-    for (let k = Math.max(0, time.length - 3); k < time.length; k++)
-      if (y_closed[k] === 1) window.arrivedAt[time[k]] ??= Date.now();
+    for (let k = time.length - 1; k >= 0 && !(time[k] in window.arrivedAt); k--)
+      if (y_closed[k] === 1) window.arrivedAt[time[k]] = Date.now();
   };
   for (const signal of [source.streaming, source.patching, source.properties.data.change]) source.connect(signal, look);
 }"""

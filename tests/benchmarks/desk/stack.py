@@ -154,13 +154,18 @@ def desk_stack(history: int) -> Iterator[Desk]:
 
 
 def cpu_s(process: psutil.Process) -> float:
-    """Processor seconds it has used, with the programs it started."""
-    total = 0.0
-    for each in (process, *process.children(recursive=True)):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            times: Any = each.cpu_times()
-            total += times.user + times.system
-    return total
+    """Processor seconds it has used, with the programs it started, those that have ended too. Never less than before."""
+    while True:
+        children = process.children(recursive=True)
+        total = 0.0
+        for each in (process, *children):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times: Any = each.cpu_times()
+                total += times.user + times.system + times.children_user + times.children_system
+        if (
+            process.children(recursive=True) == children
+        ):  # else one that ended between two looks counts twice, or not at all
+            return total
 
 
 def count_bytes(page: Page) -> dict[str, int]:
