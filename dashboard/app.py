@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import panel as pn
+from bokeh.settings import settings as bokeh_settings
 
 if (
     root := str(Path(__file__).resolve().parent.parent)
@@ -18,6 +19,7 @@ from flows.settings import load
 from flows.storage.client import address_of
 
 pn.extension()
+bokeh_settings.perform_document_validation = False  # an eighth of what a new page costs; tests check the figures
 settings = load()
 storage = settings.storage
 address = address_of(storage.host, storage.http_port, storage.pg_port, storage.external_pg)
