@@ -154,6 +154,38 @@ def test_nothing_is_left_of_what_fails_or_is_cancelled(
     assert tables(questdb, "up_candles"), "the control: another one's tables are there"
 
 
+_KILLED = """
+import os, sys, time
+from pathlib import Path
+from flows.domain.pair import Pair
+from flows.settings import load
+from flows.storage.client import address_of
+from flows.upload.storing import store
+http, pg, file = sys.argv[1:]
+settings = load(None, {"PAIRS_TESTS__ENABLED": "false", "PAIRS_TICKS__ENABLED": "false"})
+def kill(share):
+    if share >= 1.0: os.kill(os.getpid(), 9)
+address = address_of("127.0.0.1", int(http), int(pg), environment={})
+store([Path(file)], settings, address, "up_killed", (Pair("ETHUSDT", "BTCUSDT"),), time.time_ns() // 1000, kill)
+"""
+
+
+@pytest.mark.questdb
+def test_what_a_killed_upload_left_is_no_dataset_and_in_nobodys_way(
+    questdb: ManagedServer, settings: Settings, tmp_path: Path
+) -> None:
+    path, address = candles(tmp_path / "up.csv"), questdb.address
+    argv = [sys.executable, "-c", _KILLED, str(address.http_port), str(address.pg_port), str(path)]
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -9, done.stderr
+    assert tables(questdb, "up_killed"), "it was killed while it stored"
+    with connect(questdb.read_address) as connection:
+        assert "up_killed" not in stored_datasets(connection)
+    store([path], settings, address, "up_killed", (PAIR,), NOW, quiet)
+    closes = rows_of(questdb, "SELECT close FROM up_killed_bars_1m WHERE symbol = 'ETHUSDT'", 12)
+    assert [row[0] for row in closes] == [float(line.split(";")[5]) for line in path.read_text().splitlines()[1::2]]
+
+
 def test_the_report_says_what_is_there_and_every_bad_row(settings: Settings, tmp_path: Path) -> None:
     path = tmp_path / "some.ndjson"
     good = [TICK.format("ETHUSDT", i, 3000) for i in range(3)]
