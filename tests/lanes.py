@@ -8,15 +8,15 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-_STACKS = ("tests/browser/", "tests/e2e/")
+_LANES = ("tests/browser/", "tests/e2e/")
 _ONE_PROGRAM = ("tests/e2e/test_recovery.py", "tests/e2e/test_supervisor_loop.py")
 
 
 class Lanes(LoadScopeScheduling):
     """Files go to whichever process is free; the tests of a file stay together, as they share servers.
 
-    What runs a browser or the whole stack is one lane, so two of them never run at the same time. It is the first, because it is the
-    longest, and it waits more than it computes, so that the other process has the machine meanwhile.
+    What runs a browser is one lane, what runs the whole stack another, so two of a kind never run at the same time. The browser's is the
+    first, because it is the longest, and it waits more than it computes, so that the other process has the machine meanwhile.
     """
 
     def __init__(self, config: Any, log: Any = None) -> None:
@@ -25,7 +25,8 @@ class Lanes(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return "stacks" if file.startswith(_STACKS) and file not in _ONE_PROGRAM else file
+        lane = next((folder for folder in _LANES if file.startswith(folder)), file)
+        return file if file in _ONE_PROGRAM else lane
 
 
 @contextmanager
