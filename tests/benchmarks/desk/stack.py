@@ -27,6 +27,7 @@ from tests.ports import take_free_ports  # noqa: E402
 
 _MORE_BARS = 600
 _EVERY_S = 0.5
+_REST_WITHIN_S, _AT_REST_S = 300.0, 0.1
 VIEWPORT = {"width": 1600, "height": 900}
 
 
@@ -128,7 +129,13 @@ def running(fill: Callable[[Address], object]) -> Iterator[Running]:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=system_chromium(), args=arguments)
         stack.callback(browser.close)
-        yield Running(database, url, pid, browser, home)
+        of = Running(database, url, pid, browser, home)
+        first = browser.new_page()
+        first.goto(url)
+        first.wait_for_function("window.pairsDesk !== undefined", timeout=60_000)
+        first.close()
+        _await_rest(of.server)
+        yield of
 
 
 @contextlib.contextmanager
@@ -151,6 +158,17 @@ def desk_stack(history: int) -> Iterator[Desk]:
         with FeedPulse(FeedWriter(address, ""), LegRow("ETHUSDT"), LegRow("BTCUSDT"), every_s=1.0):
             writer = Writer(address, "", market)
             yield Desk(writer, market, of.url, of.pid, of.browser, known, of.home, history, {})
+
+
+def _await_rest(server: psutil.Process) -> None:
+    """Return when a server has no more to do than to serve: beside its first page it compiles and loads kernels."""
+    until, before = time.monotonic() + _REST_WITHIN_S, cpu_s(server)
+    while True:
+        time.sleep(1.0)
+        if (now := cpu_s(server)) - before < _AT_REST_S and not server.children():
+            return
+        assert time.monotonic() < until, f"the page's server still works {_REST_WITHIN_S:g} s after its start"
+        before = now
 
 
 def cpu_s(process: psutil.Process) -> float:
