@@ -22,7 +22,10 @@ class Desk {
     this.toasts = Object.assign(document.createElement("div"), { className: "toasts" });
     this.status = Object.assign(document.createElement("div"), { className: "said" });  // what a screen reader says
     for (const region of [this.toasts, this.status]) { region.setAttribute("aria-live", "polite"); document.body.append(region); }
-    const again = () => this.schedule();
+    const rows = new MessageChannel();
+    rows.port1.onmessage = () => { this.due = false; cancelAnimationFrame(this.frame); this.frame = null; this.draw(); };
+    // New rows are drawn before the next frame, in which Bokeh paints them; waited with until then they would be in the one after.
+    const again = () => { if (document.hidden) this.schedule(); else if (!this.due) { this.due = true; rows.port2.postMessage(0); } };
     source.connect(source.streaming, again);
     source.connect(source.patching, again);
     source.connect(source.properties.data.change, again);
