@@ -113,7 +113,9 @@ _TICKS = sql.SQL(
 _NO_TABLE_FOR_S = 15.0
 """A table that was not there is asked for again no sooner: the question costs a connection."""
 _OF_CATALOGUE = ("dataset", "origin", "pairs", "intervals", "models")
-_CATALOGUE = sql.SQL("SELECT {fields} FROM {table} WHERE dataset = %s")
+_CATALOGUE = sql.SQL("SELECT {fields} FROM {table} WHERE dataset = %s").format(
+    fields=sql.SQL(", ").join(map(sql.Identifier, _OF_CATALOGUE)), table=sql.Identifier(DATASETS.name)
+)
 _BEGINNING = datetime(1970, 1, 1)  # noqa: DTZ001 - PGwire times are naive and mean UTC
 
 
@@ -132,8 +134,7 @@ class Reader:
             StorageError: the database cannot be reached, or its answer makes no sense.
         """
         try:
-            fields = sql.SQL(", ").join(map(sql.Identifier, _OF_CATALOGUE))
-            found = self._query(_CATALOGUE.format(fields=fields, table=sql.Identifier(DATASETS.name)), (dataset,))
+            found = self._query(_CATALOGUE, (dataset,))
         except MissingTableError:
             return None
         return parsed_catalogue(dict(zip(_OF_CATALOGUE, found[-1], strict=True))) if found else None

@@ -66,7 +66,6 @@ class Session:
         )
         document.js_on_event("document_ready", CustomJS(code=theme.TRANSFER_JS))
         self.apply_box = ApplyBox(desk, hub, self._soon)
-        self._page = self._frame()
         self.template = self._layout()
         desk.param.watch(lambda *_events: self._turn(), [*ASKED.values(), "ticks", "speed"])
         selected = ["catalogue", "pair", "interval", "model", "what", "lookback", "at_us"]
@@ -103,7 +102,7 @@ class Session:
                 pn.pane.Bokeh(buttons, sizing_mode="stretch_width", margin=(6, 4)),
             ]
         )
-        template.main.append(self._page)
+        template.main.append(self._frame())
         return template
 
     def start(self) -> None:

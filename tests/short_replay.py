@@ -5,7 +5,7 @@ from pathlib import Path
 from recordings import USDM_2024
 
 from flows.replay import replay
-from flows.settings import load
+from flows.settings import Settings, load
 from flows.storage.client import connect
 from flows.storage.schema import DATASETS, dataset_tables, table_name
 from flows.storage.server import ManagedServer
@@ -38,6 +38,12 @@ def short_replay(questdb: ManagedServer, shared_data: Path, folder: Path, datase
     """
     config = folder / f"{dataset}.toml"
     config.write_text(settings)
+    replayed(questdb, shared_data, config, dataset)
+    return dataset
+
+
+def replayed(questdb: ManagedServer, shared_data: Path, config: Path, dataset: str) -> Settings:
+    """The settings of a file, with which the recorded trades have gone into the dataset; SQL sees all of its rows."""
     address = questdb.address
     ports = {"PAIRS_STORAGE__HTTP_PORT": str(address.http_port), "PAIRS_STORAGE__PG_PORT": str(address.pg_port)}
     read = load(config, ports)
@@ -48,4 +54,4 @@ def short_replay(questdb: ManagedServer, shared_data: Path, folder: Path, datase
             *(table_name(each.name, dataset) for each in dataset_tables(read.market.intervals)),
         ):
             connection.execute(f"SELECT wait_wal_table('{table}')")
-    return dataset
+    return read

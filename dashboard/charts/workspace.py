@@ -153,7 +153,7 @@ def charts() -> Charts:
         "figures": {name: p.figure for name, p in panels.items()}, "heads": {name: p.head for name, p in panels.items()},
         "y_ranges": {name: p.y_range for name, p in panels.items()}, "volumes": {"y": y_volume, "x": x_volume},
         "last": {"y": y_last, "x": x_last}, "time_axes": [norm.figure.xaxis[0], hedge.figure.xaxis[0]],
-        "levels": levels, "bounds": THRESHOLDS, "signal_rows": signal_rows, "zones": zones, "marks": marks, "layout": layout,
+        "levels": levels, "bounds": THRESHOLDS, "signal_rows": signal_rows, "zones": zones, "marks": marks,
         "palettes": {name: asdict(palette) for name, palette in theme.PALETTES.items()},
     }  # fmt: skip
     return Charts(source, signal_rows, notice, clock, buttons, layout, signal, latest, looks, rail, arguments)

@@ -76,8 +76,8 @@ class AnalysisPart:
         asked = Asked(seen.selection, seen.now.model, self._desk.lookback, seen.now.what_if)
         if self._watch is not None and self._watch.of == asked:
             return
-        before, self._last = self._ending, self._watch or self._last
-        self._watch = self._hub.analysis(asked, self._last)
+        before = self._ending
+        self._watch = self._last = self._hub.analysis(asked, self._last)
         self._ending = self._watch.subscribe(self._soon)
         if before is not None:
             before()
@@ -158,7 +158,6 @@ class AnalysisPart:
         self.trades.end()
         if self._ending is not None:
             self._ending()
-        self._last = self._watch or self._last
         self._watch = self._ending = None
 
 

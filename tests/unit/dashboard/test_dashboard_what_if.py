@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recordings import USDM_2024
+from short_replay import replayed
 
 from dashboard import stored_bars, what_if
 from dashboard.data import Reader
@@ -21,8 +21,7 @@ from flows.domain.pair import Pair
 from flows.errors import StorageError
 from flows.explain.joined import at_both, joined
 from flows.explain.stored import LegBars
-from flows.replay import replay
-from flows.settings import Settings, load
+from flows.settings import Settings
 from flows.stats.methods import METHODS
 from flows.stats.pair_stats import statistics_of
 from flows.storage.client import connect, create_tables
@@ -50,14 +49,7 @@ def nothing_to_tell(_share: float) -> None:
 def settings(questdb: ManagedServer, shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     config = tmp_path_factory.mktemp("whatif") / "short.toml"
     config.write_text(CONFIG)
-    address = questdb.address
-    ports = {"PAIRS_STORAGE__HTTP_PORT": str(address.http_port), "PAIRS_STORAGE__PG_PORT": str(address.pg_port)}
-    made = load(config, ports)
-    replay([shared_data / USDM_2024], made, None, DATASET)
-    with connect(address) as connection:
-        for table in ("datasets", *(f"{DATASET}_{kind}_{i}" for kind in ("bars", "pair_stats") for i in ("1s", "1m"))):
-            connection.execute(f"SELECT wait_wal_table('{table}')")
-    return made
+    return replayed(questdb, shared_data, config, DATASET)
 
 
 @pytest.fixture

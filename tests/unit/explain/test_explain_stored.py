@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from recordings import USDM_2024
+from short_replay import replayed
 
 from flows.cli import main
 from flows.errors import NotStoredError, StorageError
 from flows.explain.command import Words, from_database, from_files
 from flows.explain.explanation import Explanation
 from flows.explain.question import iso
-from flows.replay import replay
 from flows.settings import Settings, load
 from flows.stats.methods import METHODS
 from flows.storage.client import connect
@@ -47,17 +47,9 @@ def environment(questdb: ManagedServer) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def settings(questdb: ManagedServer, shared_data: Path, config: Path, environment: dict[str, str]) -> Settings:
+def settings(questdb: ManagedServer, shared_data: Path, config: Path) -> Settings:
     """With a dataset in the server that a replay with these settings has filled."""
-    made = load(config, environment)
-    replay([shared_data / USDM_2024], made, None, DATASET)
-    with connect(questdb.address) as connection:
-        for table in (
-            "datasets",
-            *(f"{DATASET}_{kind}_{interval}" for kind in ("bars", "pair_stats") for interval in ("1s", "1m")),
-        ):
-            connection.execute(f"SELECT wait_wal_table('{table}')")
-    return made
+    return replayed(questdb, shared_data, config, DATASET)
 
 
 def _explained(settings: Settings, model: str, time: str, interval: str = "1s") -> Explanation:
